@@ -1,11 +1,30 @@
 """Design, measure and deploy multi-band mel front ends inside scikit-learn."""
 
-from skhrmel._transformers import (
-    EmptyFilterWarning,
-    HRMelTransformer,
-    LogMelTransformer,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skhrmel._transformers import (
+        EmptyFilterWarning,
+        HRMelTransformer,
+        LogMelTransformer,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = ["EmptyFilterWarning", "HRMelTransformer", "LogMelTransformer"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the estimators when they are first asked for.
+
+    Importing scikit-learn takes seconds, in which the command could not yet answer
+    Ctrl-C.
+    """
+    if name in __all__:
+        return getattr(import_module("skhrmel._transformers"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -87,7 +87,7 @@ def _cheapest_blocks(
     cost = np.zeros(n_columns + 1)
     best_start = np.zeros(n_columns + 1, dtype=int)
     for stop in range(1, n_columns + 1):
-        low, high = _spans_up_to(stop, first, last)
+        low, high = _rows_of_blocks(stop, first, last)
         width = stop - np.arange(stop)
         costs = cost[:stop] + width * np.maximum(high - low, 0) + overhead
         best_start[stop] = costs.argmin()
@@ -97,16 +97,14 @@ def _cheapest_blocks(
     stop = n_columns
     while stop > 0:
         start = int(best_start[stop])
-        low, high = (
-            int(first[start:stop].min()),
-            int(last[start:stop].max()),
-        )
-        spans.append((min(low, high), high, start, stop))
+        top, bottom = int(first[start:stop].min()), int(last[start:stop].max())
+        # A block of empty columns needs no rows; its product is zero.
+        spans.append((min(top, bottom), bottom, start, stop))
         stop = start
     return spans[::-1]
 
 
-def _spans_up_to(
+def _rows_of_blocks(
     stop: int, first: NDArray, last: NDArray
 ) -> tuple[NDArray, NDArray]:
     """Lowest and highest row that the columns ``start:stop`` need, for every start."""

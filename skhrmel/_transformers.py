@@ -90,13 +90,13 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
         """
         layout = self._layout()
         compressions = get_band_compressions(self.compression, layout.n_bands)
-        X = validate_data(
+        frames = validate_data(
             self, X, dtype=_DTYPES, ensure_all_finite=False, ensure_min_features=2
         )
-        for rows in gen_batches(len(X), _BLOCK_FRAMES):
-            self._check_power(X, rows)
+        for rows in gen_batches(len(frames), _BLOCK_FRAMES):
+            self._check_power(frames, rows)
 
-        self.n_fft_ = 2 * (X.shape[1] - 1)
+        self.n_fft_ = 2 * (frames.shape[1] - 1)
         self.mel_basis_ = layout.basis(self.n_fft_)
         self.mel_frequencies_ = layout.frequencies()
         _warn_of_empty_filters(self.mel_basis_, layout, self.n_fft_)
@@ -131,11 +131,13 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
             as in `fit`.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=_DTYPES, ensure_all_finite=False, reset=False)
-        features = np.empty((len(X), len(self.mel_basis_)), dtype=X.dtype)
-        for rows in gen_batches(len(X), _BLOCK_FRAMES):
-            self._check_power(X, rows)
-            self._encode(X[rows], features[rows])
+        frames = validate_data(
+            self, X, dtype=_DTYPES, ensure_all_finite=False, reset=False
+        )
+        features = np.empty((len(frames), len(self.mel_basis_)), dtype=frames.dtype)
+        for rows in gen_batches(len(frames), _BLOCK_FRAMES):
+            self._check_power(frames, rows)
+            self._encode(frames[rows], features[rows])
         return features
 
     def inverse_transform(self, X: ArrayLike) -> NDArray:
@@ -163,16 +165,16 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
             holds values so large that the power overflows its dtype.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=_DTYPES, estimator=self, input_name="X")
+        features = check_array(X, dtype=_DTYPES, estimator=self, input_name="X")
         n_mels, n_freqs = self.mel_basis_.shape
-        if X.shape[1] != n_mels:
+        if features.shape[1] != n_mels:
             raise ValueError(
-                f"X has {X.shape[1]} features, but {type(self).__name__} makes "
+                f"X has {features.shape[1]} features, but {type(self).__name__} makes "
                 f"{n_mels} features of each frame."
             )
-        power = np.empty((len(X), n_freqs), dtype=X.dtype)
-        for rows in gen_batches(len(X), _BLOCK_FRAMES):
-            self._decoder.decode(self._decompress(X[rows]), power[rows])
+        power = np.empty((len(features), n_freqs), dtype=features.dtype)
+        for rows in gen_batches(len(features), _BLOCK_FRAMES):
+            self._decoder.decode(self._decompress(features[rows]), power[rows])
         return power
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
@@ -235,9 +237,9 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
             mel_power /= self.gain
         return mel_power
 
-    def _check_power(self, X: NDArray, rows: slice) -> None:
+    def _check_power(self, frames: NDArray, rows: slice) -> None:
         """Check a block of frames while it is on its way through the cache."""
-        block = X[rows]
+        block = frames[rows]
         # One comparison finds all: the minimum of an array with a NaN is NaN.
         if not (block.min() >= 0 and block.max() < np.inf):
             self._raise_bad_power(block, rows.start)
@@ -245,12 +247,11 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
     def _raise_bad_power(self, block: NDArray, first_row: int) -> NoReturn:
         row, column = np.argwhere(~((block >= 0) & (block < np.inf)))[0]
         value = block[row, column]
-        name = type(self).__name__
-        problem = (
-            f"Negative values in data passed to {name}"
-            if value < 0 and np.isfinite(value)
-            else f"Input X of {name} contains {'NaN' if np.isnan(value) else 'infinity'}"
-        )
+        if -np.inf < value < 0:
+            problem = f"Negative values in data passed to {type(self).__name__}"
+        else:
+            kind = "NaN" if np.isnan(value) else "infinity"
+            problem = f"Input X of {type(self).__name__} contains {kind}"
         raise ValueError(
             f"{problem}: X[{first_row + row}, {column}] is {value:g}. Expected power, "
             "|STFT|**2, which is finite and not negative; a logarithmic spectrogram "
@@ -421,7 +422,7 @@ class LogMelTransformer(_BaseMelTransformer):
     >>> frames = power_frames(clips[0])
     >>> logmel = LogMelTransformer(n_mels=80).set_output(transform="pandas")
     >>> logmel.fit_transform(frames).columns[0]
-    'mel00_35.4Hz'
+    'mel00_48.2Hz'
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

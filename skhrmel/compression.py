@@ -15,7 +15,7 @@ ArrayFunction = Callable[[NDArray], NDArray]
 class Compression:
     """A point-wise function of mel power and its inverse.
 
-    Parameters
+    Attributes
     ----------
     function : callable
         Maps non-negative power (ndarray, float32 or float64) to an array of the same

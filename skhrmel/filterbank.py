@@ -99,7 +99,7 @@ def mel_to_hz(mels: ArrayLike, mel_scale: MelScale = "slaney") -> NDArray:
 
 
 def fft_frequencies(sr: float, n_fft: int) -> NDArray:
-    """Frequencies of the bins of a real FFT.
+    """Compute the frequencies of the bins of a real FFT.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class BandLayout:
     scale from the band's lower to its upper edge. Filters of two bands never share an
     FFT bin.
 
-    Parameters
+    Attributes
     ----------
     sr : float
         Sampling rate in Hz.
@@ -188,7 +188,7 @@ class BandLayout:
         return [slice(a, b) for a, b in zip([0, *stops[:-1]], stops, strict=True)]
 
     def frequencies(self) -> NDArray:
-        """Centre frequencies of all filters.
+        """Compute the centre frequencies of all filters.
 
         Returns
         -------

@@ -28,7 +28,7 @@ class ErrorSpectrum:
     What all relative errors are made of. Spectra of blocks, or of tracks, add up, so
     that the error of a long recording needs a block of it at a time.
 
-    Parameters
+    Attributes
     ----------
     squared_error : ndarray of shape (n_freqs,)
         Sum over frames of ``(S - S_hat)**2``.
@@ -68,14 +68,14 @@ class ErrorSpectrum:
         ValueError
             If the shapes differ or a value is not finite.
         """
-        S, S_hat = _check_pair(S, S_hat)
-        squared_error = np.zeros(S.shape[1])
-        energy = np.zeros(S.shape[1])
-        for rows in gen_batches(len(S), _BLOCK_FRAMES):
-            original = S[rows].astype(np.float64)
-            energy += np.einsum("tf,tf->f", original, original)
-            original -= S_hat[rows]
-            squared_error += np.einsum("tf,tf->f", original, original)
+        originals, reconstructions = _check_pair(S, S_hat)
+        squared_error = np.zeros(originals.shape[1])
+        energy = np.zeros(originals.shape[1])
+        for rows in gen_batches(len(originals), _BLOCK_FRAMES):
+            block = originals[rows].astype(np.float64)
+            energy += np.einsum("tf,tf->f", block, block)
+            block -= reconstructions[rows]
+            squared_error += np.einsum("tf,tf->f", block, block)
         return cls(squared_error, energy)
 
     def __add__(self, other: Self) -> Self:
@@ -85,7 +85,7 @@ class ErrorSpectrum:
         )
 
     def relative_error(self) -> float:
-        """Relative Frobenius error over all frequencies, see `relative_error`.
+        """Give the error over all frequencies, see `relative_error`.
 
         Returns
         -------
@@ -100,7 +100,7 @@ class ErrorSpectrum:
         sr: float = 44100,
         bands: Mapping[str, tuple[float, float]] = PAPER_BANDS,
     ) -> dict[str, float]:
-        """Relative Frobenius error of frequency ranges, see `band_relative_errors`.
+        """Give the error of frequency ranges, see `band_relative_errors`.
 
         Parameters
         ----------
@@ -254,14 +254,14 @@ def log_spectral_distance(
     """
     if not 0 < floor < np.inf:
         raise ValueError(f"floor must be a positive finite power, got {floor!r}.")
-    S, S_hat = _check_pair(S, S_hat, ensure_non_negative=True)
+    originals, reconstructions = _check_pair(S, S_hat, ensure_non_negative=True)
     total = 0.0
-    for rows in gen_batches(len(S), _BLOCK_FRAMES):
-        original = S[rows].astype(np.float64) + floor
-        reconstructed = S_hat[rows].astype(np.float64) + floor
-        decibels = 10 * np.log10(original / reconstructed)
+    for rows in gen_batches(len(originals), _BLOCK_FRAMES):
+        original = originals[rows].astype(np.float64) + floor
+        reconstruction = reconstructions[rows].astype(np.float64) + floor
+        decibels = 10 * np.log10(original / reconstruction)
         total += float(np.sqrt(np.mean(decibels**2, axis=1)).sum())
-    return total / len(S)
+    return total / len(originals)
 
 
 def neg_reconstruction_error(estimator: Any, X: ArrayLike, y: None = None) -> float:  # noqa: ARG001
@@ -373,7 +373,7 @@ def _check_rate(estimator: Any, sr: float) -> None:
 def _check_pair(
     S: ArrayLike, S_hat: ArrayLike, *, ensure_non_negative: bool = False
 ) -> tuple[NDArray, NDArray]:
-    S, S_hat = (
+    original, reconstruction = (
         check_array(
             array,
             dtype=[np.float64, np.float32],
@@ -382,12 +382,12 @@ def _check_pair(
         )
         for array, name in ((S, "S"), (S_hat, "S_hat"))
     )
-    if S.shape != S_hat.shape:
+    if original.shape != reconstruction.shape:
         raise ValueError(
             "S and S_hat must have the same shape, got "
-            f"{S.shape} and {S_hat.shape}."
+            f"{original.shape} and {reconstruction.shape}."
         )
-    return S, S_hat
+    return original, reconstruction
 
 
 def _ratio(squared_error: float, energy: float) -> float:

@@ -37,7 +37,7 @@ def allocations(
     >>> allocations(32, 3, step=8)
     [(8, 8, 16), (8, 16, 8), (16, 8, 8)]
     >>> len(allocations(96, 3, step=4, minimum=8))
-    231
+    190
     """
     for name, value in (
         ("total", total),

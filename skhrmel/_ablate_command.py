@@ -1,0 +1,309 @@
+"""``skhrmel ablate``: the paper's tables for a folder of music."""
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+from sklearn.base import BaseEstimator
+
+from skhrmel import _ablation_report as report
+from skhrmel._transformers import HRMelTransformer, LogMelTransformer
+from skhrmel.ablation import (
+    SR,
+    Track,
+    TrackResult,
+    measure_tracks,
+    paper_representations,
+)
+from skhrmel.audio import AudioSearch, find_audio, load_mono
+from skhrmel.datasets import make_music
+from skhrmel.filterbank import BandLayout, MelScale
+
+N_FFT, HOP_LENGTH = 2048, 441
+_TABLE_WIDTH = 130
+SYNTHETIC_TRACKS, SYNTHETIC_SECONDS, SYNTHETIC_SEED = 12, 10.0, 0
+
+_DESCRIPTION = """\
+Represent every track as Mel-80, Log-Mel-80, Mel-96, Log-Mel-96 and HR-Mel, reconstruct
+its power spectrum, and print the HR-Mel paper's three tables beside its own figures.
+"""
+
+_EPILOG = """\
+examples:
+  skhrmel ablate                            synthetic music, made on the spot
+  skhrmel ablate ~/music song.flac -j 2     every audio file in a folder, and one more
+  skhrmel ablate ~/music --allocation 60/20/16 --mel-scale slaney --mel-scale htk
+  skhrmel ablate ~/music --edges 0,1000,4000,20000 --json errors.json
+
+Tracks are mixed down to mono and, at another rate than 44.1 kHz, resampled. Files that
+cannot be decoded are reported at the end, the others are measured. Exit status: 0 all
+done, 1 something was skipped, 2 wrong usage, 130 interrupted.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add ``ablate`` to the subcommands."""
+    parser = subparsers.add_parser(
+        "ablate",
+        help="measure what mel representations lose of your music",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="audio file, or folder to search with its subfolders (default: "
+        f"{SYNTHETIC_TRACKS} synthetic tracks of {SYNTHETIC_SECONDS:g} s)",
+    )
+    parser.add_argument(
+        "--allocation",
+        action="append",
+        type=_bins,
+        default=[],
+        metavar="A/B/C",
+        help="also measure HR-Mel with these bins a band; repeatable",
+    )
+    parser.add_argument(
+        "--edges",
+        action="append",
+        type=_edges,
+        default=[],
+        metavar="F0,F1,...",
+        help="also measure HR-Mel with these band edges in Hz; repeatable (default: "
+        "0,1500,6000,20000)",
+    )
+    parser.add_argument(
+        "--mel-scale",
+        action="append",
+        choices=("slaney", "htk"),
+        default=[],
+        help="mel scale of the extra configurations; repeatable (default: slaney)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="write a row a track and representation",
+    )
+    parser.add_argument(
+        "-j",
+        "--n-jobs",
+        type=_n_jobs,
+        default=1,
+        metavar="N",
+        help="tracks measured at the same time; -1 uses every core (default: 1)",
+    )
+    parser.set_defaults(run=partial(run, fail=parser.error))
+
+
+def run(args: argparse.Namespace, *, fail: Any) -> int:
+    """Measure and report; give the exit status. `fail` ends with a usage error."""
+    try:
+        extra = extra_representations(args.allocation, args.edges, args.mel_scale)
+    except ValueError as error:
+        fail(str(error))
+    for path in (args.json, args.csv):
+        if path is not None and not path.absolute().parent.is_dir():
+            fail(f"{path}: no such folder: {path.parent}")
+    representations = paper_representations() | extra
+    search = find_audio(args.paths)
+    tracks = _file_tracks(search) if args.paths else _synthetic_tracks()
+
+    results = _measure_with_progress(tracks, representations, args.n_jobs)
+
+    console = _console()
+    settings = {
+        "source": "files" if args.paths else "synthetic (skhrmel.datasets.make_music)",
+        "sr": SR,
+        "n_fft": N_FFT,
+        "hop_length": HOP_LENGTH,
+        "window": "hann",
+        "center": True,
+    }
+    n_measured = sum(bool(result.errors) for result in results)
+    if n_measured:
+        _print_header(console, results, synthetic=not args.paths)
+        report.print_tables(console, results, representations)
+        if args.json:
+            report.write_json(args.json, results, representations, settings)
+        if args.csv:
+            report.write_csv(args.csv, results, representations, settings)
+    _print_remarks(console, results, search)
+    if not n_measured:
+        console.print("Nothing could be measured.")
+    complete = n_measured == len(tracks) and n_measured > 0 and not search.problems
+    return 0 if complete else 1
+
+
+def extra_representations(
+    allocations: Sequence[tuple[int, ...]],
+    edges: Sequence[tuple[float, ...]],
+    mel_scales: Sequence[MelScale],
+) -> dict[str, BaseEstimator]:
+    """Make the configurations asked for on the command line, all their combinations.
+
+    Raises a ValueError if one is impossible.
+    """
+    if not (allocations or edges or mel_scales):
+        return {}
+    default = HRMelTransformer()
+    extra: dict[str, BaseEstimator] = {}
+    for scale in mel_scales or [default.mel_scale]:
+        if scale == "htk":
+            extra["Log-Mel-96 HTK"] = LogMelTransformer(mel_scale="htk")
+        for band_edges, bins in product(
+            edges or [default.band_edges], allocations or [default.n_mels]
+        ):
+            BandLayout(SR, band_edges, bins, scale)
+            extra[_name(bins, band_edges, scale)] = HRMelTransformer(
+                n_mels=bins,
+                band_edges=band_edges,
+                mel_scale=scale,
+                compression=default.compression if len(bins) == 3 else "log1p",
+            )
+    return extra
+
+
+def _name(bins: Sequence[int], edges: Sequence[float], scale: str) -> str:
+    name = f"HR-Mel {'/'.join(map(str, bins))}"
+    if tuple(edges) != HRMelTransformer().band_edges:
+        name += f" at {','.join(f'{edge:g}' for edge in edges)}"
+    return name + (" HTK" if scale == "htk" else "")
+
+
+def _bins(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected bins a band such as 40/32/24, got {text!r}"
+        ) from None
+
+
+def _edges(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected frequencies in Hz such as 0,1500,6000,20000, got {text!r}"
+        ) from None
+
+
+def _n_jobs(text: str) -> int:
+    if text.lstrip("-").isdigit() and int(text) != 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected an integer other than 0, got {text!r}")
+
+
+def _file_tracks(search: AudioSearch) -> list[Track]:
+    return [Track(str(file), partial(_load_file, file)) for file in search.files]
+
+
+def _load_file(file: Path) -> tuple[NDArray, str]:
+    waveform = load_mono(file, sr=SR)
+    resampled = waveform.file_sr != waveform.sr
+    note = f"resampled from {waveform.file_sr} Hz to {SR} Hz" if resampled else ""
+    return waveform.samples, note
+
+
+def _synthetic_tracks() -> list[Track]:
+    clips, styles = make_music(
+        SYNTHETIC_TRACKS,
+        duration=SYNTHETIC_SECONDS,
+        sr=SR,
+        random_state=SYNTHETIC_SEED,
+    )
+    return [
+        Track(f"synthetic {k:02d} {style}", partial(_give_clip, clip))
+        for k, (clip, style) in enumerate(zip(clips, styles, strict=True))
+    ]
+
+
+def _give_clip(clip: NDArray) -> tuple[NDArray, str]:
+    return clip, ""
+
+
+def _measure_with_progress(
+    tracks: Sequence[Track], representations: dict[str, BaseEstimator], n_jobs: int
+) -> list[TrackResult]:
+    console = Console(stderr=True)
+    progress = Progress(
+        TextColumn("measuring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeLeft(),
+        TextColumn("{task.fields[last]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    results = []
+    with progress:
+        task = progress.add_task("", total=len(tracks), last="")
+        for result in measure_tracks(
+            tracks,
+            representations,
+            n_fft=N_FFT,
+            hop_length=HOP_LENGTH,
+            n_jobs=n_jobs,
+        ):
+            results.append(result)
+            progress.update(task, advance=1, last=result.name)
+    return results
+
+
+def _console() -> Console:
+    """Make a console wide enough that no digit of a table is cut off."""
+    console = Console(highlight=False)
+    console.width = max(console.width, _TABLE_WIDTH)
+    return console
+
+
+def _print_header(
+    console: Console, results: Sequence[TrackResult], *, synthetic: bool
+) -> None:
+    measured = [result for result in results if result.errors]
+    minutes, seconds = divmod(round(sum(result.seconds for result in measured)), 60)
+    source = (
+        "synthetic tracks (skhrmel.datasets.make_music, not recordings)"
+        if synthetic
+        else "tracks"
+    )
+    versions = report.describe_run()
+    console.print(
+        f"{len(measured)} {source}, {minutes}:{seconds:02d} in all; mono, {SR} Hz, "
+        f"n_fft={N_FFT}, hop_length={HOP_LENGTH}; skhrmel {versions['skhrmel']}, "
+        f"numpy {versions['numpy']}, scipy {versions['scipy']}\n",
+        soft_wrap=True,
+    )
+
+
+def _print_remarks(
+    console: Console, results: Sequence[TrackResult], search: AudioSearch
+) -> None:
+    """Say what was done to files and what was left out."""
+    skipped = {result.name: result.problem for result in results if result.problem}
+    remarks = [f"Warning: {text}" for text in report.unique_warnings(results)]
+    remarks += [f"{r.name}: {r.note}" for r in results if r.note]
+    remarks += [f"Skipped: {_with_name(n, text)}" for n, text in skipped.items()]
+    remarks += [f"Skipped: {path}: {why}" for path, why in search.problems.items()]
+    if search.ignored:
+        kinds = ", ".join(f"{n} x {kind}" for kind, n in sorted(search.ignored.items()))
+        remarks.append(f"Ignored in folders, not audio by their names: {kinds}")
+    for remark in remarks:
+        # Names of files may look like rich's markup.
+        console.print(remark, markup=False, soft_wrap=True)
+
+
+def _with_name(name: str, problem: str) -> str:
+    return problem if problem.startswith(name) else f"{name}: {problem}"

@@ -1,0 +1,252 @@
+"""The HR-Mel paper's experiment: what each representation loses of each track."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+
+from skhrmel._transformers import HRMelTransformer, LogMelTransformer
+from skhrmel.metrics import PAPER_BANDS, ErrorSpectrum
+from skhrmel.spectrum import power_blocks
+
+SR = 44100
+#: Overall error, then that of the paper's frequency ranges.
+ERROR_NAMES = ("overall", *PAPER_BANDS)
+
+
+def paper_representations() -> dict[str, BaseEstimator]:
+    """Make the representations of the HR-Mel paper's tables.
+
+    Returns
+    -------
+    representations : dict of str to estimator
+        Unfitted transformers by the paper's names.
+
+    Examples
+    --------
+    >>> from skhrmel.ablation import paper_representations
+    >>> list(paper_representations())[:3]
+    ['Mel-80', 'Log-Mel-80', 'Mel-96']
+    """
+    return {
+        "Mel-80": LogMelTransformer(n_mels=80, compression="identity"),
+        "Log-Mel-80": LogMelTransformer(n_mels=80),
+        "Mel-96": LogMelTransformer(compression="identity"),
+        "Log-Mel-96": LogMelTransformer(),
+        "HR-Mel 40/32/24": HRMelTransformer(),
+        "HR-Mel 32/32/32": HRMelTransformer(n_mels=(32, 32, 32)),
+        "HR-Mel 24/32/40": HRMelTransformer(n_mels=(24, 32, 40)),
+    }
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track to measure: its name and how to get its samples.
+
+    Attributes
+    ----------
+    name : str
+        Name for reports, for instance its path.
+    load : callable
+        Called without arguments when the track's turn comes; gives the waveform,
+        ndarray of shape (n_samples,) at 44.1 kHz, and a note for the report, which may
+        be empty. A ValueError it raises becomes the reason why the track is skipped.
+    """
+
+    name: str
+    load: Callable[[], tuple[NDArray, str]]
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """What was measured on one track.
+
+    Attributes
+    ----------
+    name : str
+        Name of the track.
+    seconds : float
+        Its duration, 0 if it could not be loaded.
+    errors : dict of str to dict of str to float
+        By representation, then by the names in `ERROR_NAMES`; empty if it was skipped.
+    note : str
+        Something the user should know, for instance that it was resampled.
+    problem : str
+        Why it was skipped, empty if it was not.
+    warnings : tuple of str
+        Warnings of the representations, for instance of empty filters.
+    """
+
+    name: str
+    seconds: float
+    errors: dict[str, dict[str, float]]
+    note: str = ""
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def measure_track(
+    track: Track,
+    representations: Mapping[str, BaseEstimator],
+    *,
+    n_fft: int = 2048,
+    hop_length: int = 441,
+) -> TrackResult:
+    """Represent and reconstruct one track in every way.
+
+    Works on a block of frames at a time, so that memory is taken up by the waveform
+    and not by its spectrogram.
+
+    Parameters
+    ----------
+    track : Track
+        The track.
+    representations : mapping of str to estimator
+        Transformers with an `inverse_transform`.
+    n_fft : int, default=2048
+        Length of the FFT in samples.
+    hop_length : int, default=441
+        Distance of neighbouring frames in samples.
+
+    Returns
+    -------
+    result : TrackResult
+        The errors, or the reason why there are none.
+
+    Examples
+    --------
+    >>> from skhrmel import LogMelTransformer
+    >>> from skhrmel.ablation import Track, measure_track
+    >>> from skhrmel.datasets import make_music
+    >>> clips, _ = make_music(1, duration=1.0)
+    >>> track = Track("synthetic", lambda: (clips[0], ""))
+    >>> result = measure_track(track, {"Log-Mel-96": LogMelTransformer()})
+    >>> sorted(result.errors["Log-Mel-96"])
+    ['high', 'low', 'mid', 'overall']
+    """
+    try:
+        samples, note = track.load()
+    except ValueError as error:
+        return TrackResult(track.name, 0.0, {}, problem=str(error))
+    seconds = len(samples) / SR
+    if not np.any(samples):
+        problem = "silent, so it has no relative error"
+        return TrackResult(track.name, seconds, {}, note, problem)
+    # Kept with the result: a worker process would print them where nobody looks.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        spectra = _error_spectra(samples, representations, n_fft, hop_length)
+    errors = {
+        name: {
+            "overall": spectrum.relative_error(),
+            **spectrum.band_relative_errors(sr=SR, bands=PAPER_BANDS),
+        }
+        for name, spectrum in spectra.items()
+    }
+    messages = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+    return TrackResult(track.name, seconds, errors, note, warnings=messages)
+
+
+def _error_spectra(
+    samples: NDArray,
+    representations: Mapping[str, BaseEstimator],
+    n_fft: int,
+    hop_length: int,
+) -> dict[str, ErrorSpectrum]:
+    fitted: dict[str, BaseEstimator] = {}
+    spectra: dict[str, ErrorSpectrum] = {}
+    for block in power_blocks(samples, n_fft=n_fft, hop_length=hop_length):
+        if not fitted:
+            fitted = {
+                name: clone(estimator).fit(block)
+                for name, estimator in representations.items()
+            }
+        for name, estimator in fitted.items():
+            reconstruction = estimator.inverse_transform(estimator.transform(block))
+            spectrum = ErrorSpectrum.between(block, reconstruction)
+            spectra[name] = spectra[name] + spectrum if name in spectra else spectrum
+    return spectra
+
+
+def measure_tracks(
+    tracks: Sequence[Track],
+    representations: Mapping[str, BaseEstimator],
+    *,
+    n_fft: int = 2048,
+    hop_length: int = 441,
+    n_jobs: int | None = None,
+) -> Iterator[TrackResult]:
+    """Measure many tracks, one in memory for each job.
+
+    The same figures as ``GridSearchCV`` with ``cv=LeaveOneGroupOut()`` and a track a
+    group gives, without holding all frames of all tracks.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        The tracks.
+    representations : mapping of str to estimator
+        Transformers with an `inverse_transform`.
+    n_fft : int, default=2048
+        Length of the FFT in samples.
+    hop_length : int, default=441
+        Distance of neighbouring frames in samples.
+    n_jobs : int or None, default=None
+        Number of joblib workers; None is 1 unless a ``joblib.parallel_config`` says
+        otherwise.
+
+    Yields
+    ------
+    result : TrackResult
+        The results in the order of `tracks`, each as soon as it is there.
+
+    Examples
+    --------
+    >>> from skhrmel.ablation import Track, measure_tracks, paper_representations
+    >>> from skhrmel.datasets import make_music
+    >>> clips, styles = make_music(2, duration=1.0)
+    >>> tracks = [Track(s, lambda c=c: (c, "")) for s, c in zip(styles, clips)]
+    >>> [r.name for r in measure_tracks(tracks, paper_representations())]
+    ['chorale', 'piano']
+    """
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
+    yield from parallel(
+        delayed(measure_track)(
+            track, representations, n_fft=n_fft, hop_length=hop_length
+        )
+        for track in tracks
+    )
+
+
+def stack_errors(
+    results: Sequence[TrackResult], representation: str
+) -> dict[str, NDArray]:
+    """Collect the errors of one representation over the tracks that were measured.
+
+    Parameters
+    ----------
+    results : sequence of TrackResult
+        The tracks; skipped ones are left out.
+    representation : str
+        Name of the representation.
+
+    Returns
+    -------
+    errors : dict of str to ndarray of shape (n_measured_tracks,)
+        One array for each of `ERROR_NAMES`.
+
+    Examples
+    --------
+    >>> from skhrmel.ablation import TrackResult, stack_errors
+    >>> errors = dict(overall=0.3, low=0.2, mid=0.6, high=0.7)
+    >>> stack_errors([TrackResult("song", 1.0, {"HR-Mel": errors})], "HR-Mel")["mid"]
+    array([0.6])
+    """
+    measured = [result.errors[representation] for result in results if result.errors]
+    return {
+        name: np.array([errors[name] for errors in measured]) for name in ERROR_NAMES
+    }

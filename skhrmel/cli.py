@@ -1,0 +1,77 @@
+"""The ``skhrmel`` command: parsing, dispatch and exit status."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import skhrmel
+
+EXIT_INTERRUPTED = 130
+
+_EPILOG = """\
+exit status:
+  0    all done
+  1    something was skipped or failed; the output says what
+  2    wrong usage
+  130  interrupted
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command and its subcommands.
+
+    Returns
+    -------
+    parser : argparse.ArgumentParser
+        Parsed arguments have a function `run` that takes them and gives the exit
+        status.
+    """
+    # Here and not above: this takes seconds, and main catches a Ctrl-C meanwhile.
+    from skhrmel import _ablate_command
+
+    parser = argparse.ArgumentParser(
+        prog="skhrmel",
+        description=skhrmel.__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=skhrmel.__version__)
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    _ablate_command.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str or None, default=None
+        Arguments; None takes those of the process.
+
+    Returns
+    -------
+    status : int
+        0 all done, 1 something was skipped or failed, 130 interrupted.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 for wrong usage, as argparse does.
+    """
+    # A terminal that cannot show "±" gets a question mark and not a traceback.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        args = build_parser().parse_args(argv)
+        status = int(args.run(args))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader, `head` for instance, has seen enough. Python would complain again
+        # when it closes the stream, so it is pointed elsewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
