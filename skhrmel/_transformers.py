@@ -188,8 +188,8 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         feature_names_out : ndarray of shape (n_mels,)
-            Names such as ``"band0_mel07_292.7Hz"`` or, with a single filter bank,
-            ``"mel07_294.3Hz"``.
+            Names such as ``"band0_mel07_271.8Hz"`` or, with a single filter bank,
+            ``"mel07_322.1Hz"``.
         """
         check_is_fitted(self, "mel_basis_")
         _check_feature_names_in(self, input_features)

@@ -28,9 +28,12 @@ class PseudoInverse:
     def __init__(self, basis: NDArray, band_slices: Sequence[slice]) -> None:
         pinv = np.zeros_like(basis)
         for rows in band_slices:
-            # The singular value decomposition of the transpose is that of a tall
-            # matrix, and leaves the result in the layout of the basis.
-            pinv[rows] = np.linalg.pinv(basis[rows].T, rcond=_rcond(basis[rows]))
+            # FFT bins outside the filters stay zero, free of rounding noise.
+            covered = basis[rows].any(axis=0)
+            band = basis[rows, covered]
+            if band.size > 0:
+                # The transpose leaves the result in the layout of the basis.
+                pinv[rows, covered] = np.linalg.pinv(band.T, rcond=_rcond(band))
         self._matrix = BandedMatrix(_without_rounding_noise(pinv))
 
     def decode(self, mel_power: NDArray, out: NDArray) -> None:

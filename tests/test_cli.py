@@ -1,0 +1,302 @@
+import csv
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
+
+import skhrmel
+from skhrmel import HRMelTransformer
+from skhrmel.audio import load_mono
+from skhrmel.cli import main
+from skhrmel.metrics import neg_band_reconstruction_errors
+from skhrmel.spectrum import power_frames
+
+COMMAND = [sys.executable, "-m", "skhrmel"]
+
+
+@pytest.fixture(scope="session")
+def folder(clips, tmp_path_factory):
+    """Three clips in three formats, one of them in a subfolder."""
+    folder = tmp_path_factory.mktemp("music")
+    (folder / "sub").mkdir()
+    for clip, name in zip(clips, ("a.wav", "b.flac", "sub/c.ogg"), strict=False):
+        soundfile.write(folder / name, clip, 44100)
+    return folder
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
+    )
+
+
+@pytest.fixture(scope="session")
+def measured(folder, tmp_path_factory):
+    """One run of the real command, with what it wrote."""
+    out = tmp_path_factory.mktemp("out")
+    process = run(
+        "ablate", folder, "--allocation", "60/20/16", "--edges", "0,1000,4000,20000",
+        "--mel-scale", "htk", "--n-jobs", "2",
+        "--json", out / "errors.json", "--csv", out / "errors.csv",
+    )  # fmt: skip
+    assert process.stderr == ""
+    assert process.returncode == 0
+    return process.stdout, out
+
+
+def rows_of(text, title):
+    """Cells of the rows of one printed table, by their first cell."""
+    table = re.split(r"\n(?=\d\. |Relative)", text.split(title)[1])[0]
+    lines = [line for line in table.splitlines() if re.search(r"\d\.\d{4}", line)]
+    cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    return [(row[0], row[1:]) for row in cells]
+
+
+def test_grid_search_reproduces_the_tables(folder, measured):
+    """Mean and std of the test scores are what the command prints, n_jobs=2."""
+    text, out = measured
+    tracks = [load_mono(folder / name) for name in ("a.wav", "b.flac", "sub/c.ogg")]
+    frames = [power_frames(track.samples) for track in tracks]
+    groups = np.repeat(np.arange(3), list(map(len, frames)))
+    grid = [(40, 32, 24), (32, 32, 32), (24, 32, 40)]
+    search = GridSearchCV(
+        HRMelTransformer(),
+        {"n_mels": grid},
+        scoring=neg_band_reconstruction_errors,
+        refit="overall",
+        cv=LeaveOneGroupOut(),
+        n_jobs=2,
+    ).fit(np.vstack(frames), groups=groups)
+
+    summary = json.loads((out / "errors.json").read_text())["summary"]
+    for k, bins in enumerate(grid):
+        name = f"HR-Mel {'/'.join(map(str, bins))}"
+        for error in ("overall", "low", "mid", "high"):
+            mean = -search.cv_results_[f"mean_test_{error}"][k]
+            std = search.cv_results_[f"std_test_{error}"][k]
+            # Float32 products are added in blocks of another size.
+            assert summary[name][error]["mean"] == pytest.approx(mean, rel=1e-5)
+            assert summary[name][error]["std"] == pytest.approx(std, rel=1e-3)
+        printed = dict(rows_of(text, "1. Overall"))[name][1]
+        overall = summary[name]["overall"]
+        assert printed == f"{overall['mean']:.4f} ± {overall['std']:.4f}"
+
+
+def test_tables_stand_beside_the_papers_figures(measured):
+    text, out = measured
+    summary = json.loads((out / "errors.json").read_text())["summary"]
+    overall = dict(rows_of(text, "1. Overall"))
+    assert overall["Mel-80"][2] == "0.4438 ± 0.0404"
+    assert overall["Log-Mel-96"][2] == "0.3810 ± 0.0395"
+    assert overall["HR-Mel 40/32/24"][2] == "0.2845 ± 0.0410"
+
+    low = dict(rows_of(text, "2. Error by band"))["low <1.5 kHz"]
+    mel, hrmel = (summary[n]["low"]["mean"] for n in ("Mel-96", "HR-Mel 40/32/24"))
+    assert low[2] == f"{100 * (mel - hrmel) / mel:+.1f}%"
+    assert low[3:] == ["0.3737 ± 0.0391", "0.2729 ± 0.0345", "+27.0%"]
+
+    ablation = rows_of(text, "3. Ablation")
+    names = [name for name, _ in ablation]
+    assert names[:4] == ["Mel-96", "HR-Mel 40/32/24", "paper", "HR-Mel 32/32/32"]
+    assert ablation[4][1] == ["0.4007", "0.6780", "0.7159", "-7.4%", "-1.2%", "+0.3%"]
+    extra = dict(ablation)["HR-Mel 60/20/16 at 0,1000,4000,20000 HTK"]
+    assert len(extra) == 6
+
+
+def test_json_and_csv_hold_figures_settings_and_versions(folder, measured):
+    _, out = measured
+    document = json.loads((out / "errors.json").read_text())
+    assert document["versions"]["skhrmel"] == skhrmel.__version__
+    assert document["versions"]["numpy"] == np.__version__
+    assert document["settings"]["n_fft"] == 2048
+    extra = document["representations"]["HR-Mel 60/20/16 at 0,1000,4000,20000 HTK"]
+    assert extra["class"] == "HRMelTransformer"
+    assert extra["band_edges"] == [0, 1000, 4000, 20000]
+    assert extra["mel_scale"] == "htk"
+
+    with (out / "errors.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * len(document["representations"])
+    by_key = {(row["track"], row["representation"]): row for row in rows}
+    for track in document["tracks"]:
+        for name, errors in track["errors"].items():
+            row = by_key[track["name"], name]
+            assert {k: float(row[k]) for k in errors} == errors
+            assert row["version_skhrmel"] == skhrmel.__version__
+            assert row["setting_hop_length"] == "441"
+    assert by_key[str(folder / "a.wav"), "HR-Mel 40/32/24"]["n_mels"] == "40/32/24"
+
+
+def test_synthetic_music_is_called_synthetic(capsys, monkeypatch):
+    monkeypatch.setattr("skhrmel._ablate_command.SYNTHETIC_TRACKS", 2)
+    monkeypatch.setattr("skhrmel._ablate_command.SYNTHETIC_SECONDS", 1.0)
+    assert main(["ablate"]) == 0
+    assert "2 synthetic tracks (skhrmel.datasets.make_music, not recordings), 0:02" in (
+        capsys.readouterr().out
+    )
+
+
+def test_a_messy_folder(folder, tmp_path, clips, capsys):
+    """What can be measured is; everything else is named with its reason; status 1."""
+    (tmp_path / "fake [bold].wav").write_text("I am no audio file" * 9)
+    (tmp_path / "cover.jpg").write_bytes(b"x")
+    soundfile.write(tmp_path / "silence.wav", np.zeros(4410), 44100)
+    soundfile.write(tmp_path / "tape.wav", clips[0][:32000], 32000)
+    soundfile.write(tmp_path / "click.wav", np.ones(1), 44100)
+    status = main(["ablate", str(folder), str(tmp_path), "/no/such/song.mp3"])
+    text = capsys.readouterr().out
+    assert status == 1
+    assert "5 tracks" in text
+    for line in (
+        f"{tmp_path}/tape.wav: resampled from 32000 Hz to 44100 Hz",
+        f"Skipped: {tmp_path}/fake [bold].wav: format not recognised",
+        f"Skipped: {tmp_path}/silence.wav: silent, so it has no relative error",
+        "Skipped: /no/such/song.mp3: no such file or folder",
+        "Ignored in folders, not audio by their names: 1 x .jpg",
+    ):
+        assert line in text.splitlines()
+
+
+def test_nothing_to_measure(tmp_path, capsys):
+    assert main(["ablate", str(tmp_path)]) == 1
+    assert "Nothing could be measured." in capsys.readouterr().out
+
+
+def test_empty_filters_are_reported_once(folder, capsys):
+    assert main(["ablate", str(folder), "--allocation", "140/5/1"]) == 0
+    assert capsys.readouterr().out.count("mel filters contain no FFT bin") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["ablate", "--allocation", "40-32"], "such as 40/32/24, got '40-32'"),
+        (["ablate", "--allocation", "60/36"], "n_mels has 2 entries, but band_edges"),
+        (["ablate", "--edges", "0,x"], "such as 0,1500,6000,20000, got '0,x'"),
+        (["ablate", "--edges", "0,9000,6000,20000"], "band_edges must increase"),
+        (["ablate", "--edges", "0,1500,6000,30000"], "sr / 2 = 22050 Hz"),
+        (["ablate", "--mel-scale", "bark"], "invalid choice: 'bark'"),
+        (["ablate", "--n-jobs", "0"], "integer other than 0, got '0'"),
+        (["ablate", "--json", "/no/such/folder/x.json"], "no such folder"),
+    ],
+)
+def test_wrong_usage_is_explained_with_status_2(arguments, message, capsys):
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_version_and_help(capsys):
+    for arguments, expected in (
+        (["--version"], skhrmel.__version__),
+        (["--help"], "exit status"),
+        (["ablate", "--help"], "examples:"),
+    ):
+        with pytest.raises(SystemExit) as error:
+            main(arguments)
+        assert error.value.code == 0
+        assert expected in capsys.readouterr().out
+
+
+@pytest.fixture(scope="session")
+def long_folder(tmp_path_factory):
+    """Ten minutes of noise, which take much longer than the test waits."""
+    folder = tmp_path_factory.mktemp("long")
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 44100 * 60)
+    for k in range(10):
+        soundfile.write(folder / f"{k}.wav", noise, 44100)
+    return folder
+
+
+def wait_until_loaded(process, library):
+    """Wait until a process has loaded a library, which shows how far it has come."""
+    deadline = time.monotonic() + 60
+    while library not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert time.monotonic() < deadline, f"{library} was never loaded"
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to time the signal")
+@pytest.mark.parametrize("n_jobs", ["1", "2"])
+@pytest.mark.parametrize(
+    ("library", "seconds"), [("numpy", 0.0), ("numpy", 0.5), ("libsndfile", 2.0)]
+)
+def test_ctrl_c_ends_cleanly(long_folder, n_jobs, library, seconds):
+    """During the imports, which take two seconds, and while tracks are measured."""
+    process = subprocess.Popen(
+        [*COMMAND, "ablate", str(long_folder), "-j", n_jobs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until_loaded(process, library)
+    time.sleep(seconds)
+    # As a terminal does it: to the command and its workers.
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    # Python ends itself by the signal where the interrupt came inside an `exec`, as
+    # imports use; a shell reports 130 for both.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert (out, err) == ("", "interrupted\n")
+
+
+def test_a_reader_that_stops_early_is_no_error(folder):
+    with subprocess.Popen(
+        [*COMMAND, "ablate", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 1
+
+
+def test_plain_text_in_a_pipe_and_colours_in_a_terminal(folder, measured):
+    assert "\x1b[" not in measured[0]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "ablate", str(folder)],
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+    )
+    os.close(theirs)
+    chunks = []
+    try:
+        while chunk := os.read(ours, 4096):
+            chunks.append(chunk)
+    except OSError:
+        # Linux says so when the other end of a terminal is closed.
+        pass
+    os.close(ours)
+    screen = b"".join(chunks).decode()
+    assert process.wait(timeout=60) == 0
+    assert "measuring" in screen
+    assert "3/3" in screen
+    assert "\x1b[" in screen
+    # Nothing of a table is cut off in a narrow terminal.
+    assert "…" not in screen
+    assert screen.count("0.7186") == measured[0].count("0.7186")
+
+
+def test_an_ascii_terminal_gets_a_replacement(folder):
+    process = run("ablate", folder, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert process.returncode == 0
+    assert "0.4438 ? 0.0404" in process.stdout

@@ -1,0 +1,72 @@
+import librosa
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skhrmel.spectrum import power_blocks, power_frames
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-6), (np.float64, 1e-13)])
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("window", ["hann", "hamming"])
+@pytest.mark.parametrize(("n_fft", "hop_length"), [(2048, 441), (512, 600), (64, 1)])
+def test_frames_are_librosas(clips, dtype, rtol, center, window, n_fft, hop_length):
+    y = clips[3][:9000].astype(dtype)
+    expected = librosa.stft(
+        y,
+        n_fft=n_fft,
+        hop_length=hop_length,
+        window=window,
+        center=center,
+        pad_mode="constant",
+    )
+    frames = power_frames(
+        y, n_fft=n_fft, hop_length=hop_length, window=window, center=center
+    )
+    assert frames.dtype == dtype
+    power = np.abs(expected.T) ** 2
+    # Two FFTs differ by rounding of the largest partial, everywhere in the spectrum.
+    assert_allclose(frames, power, rtol=rtol, atol=10 * rtol * power.max())
+
+
+@given(n_samples=st.integers(1, 300_000), hop_length=st.integers(200, 5000))
+def test_number_of_frames(n_samples, hop_length):
+    y = np.zeros(n_samples, dtype=np.float32)
+    blocks = list(power_blocks(y, hop_length=hop_length))
+    assert sum(map(len, blocks)) == 1 + n_samples // hop_length
+    assert all(len(block) == 128 for block in blocks[:-1])
+
+
+def test_blocks_are_the_frames(clips):
+    assert_array_equal(np.vstack(list(power_blocks(clips[0]))), power_frames(clips[0]))
+
+
+def test_a_sine_has_its_power_where_its_frequency_is():
+    n = np.arange(8192)
+    y = 0.5 * np.sin(2 * np.pi * 100 * n / 2048)
+    frame = power_frames(y, center=False)[1]
+    # The Hann window has a mean of 1/2, the sine half its amplitude at +f.
+    assert frame[100] == pytest.approx((2048 * 0.5 * 0.5 / 2) ** 2)
+    assert frame[103:].max() < 1e-18 * frame[100]
+
+
+@pytest.mark.parametrize(
+    ("y", "params", "message"),
+    [
+        (np.zeros(0), {}, "0 samples is too short for one frame: expected at least 1"),
+        (np.zeros(2047), {"center": False}, "at least n_fft = 2048 samples"),
+        (np.zeros((2, 9)), {}, r"shape \(2, 9\); mix the channels down"),
+        (np.zeros(9, dtype=np.int16), {}, "got int16; scale integers"),
+        (np.array([0, np.nan]), {}, "The waveform is nan at sample 1"),
+        (np.array([0, 0, np.inf]), {}, "The waveform is inf at sample 2"),
+        (np.zeros(9), {"n_fft": 2047}, "n_fft must be an even number"),
+        (np.zeros(9), {"n_fft": 0}, "n_fft must be an even number"),
+        (np.zeros(9), {"hop_length": 0}, "hop_length must be at least 1"),
+        (np.zeros(9), {"window": "no"}, "[Ww]indow"),
+    ],
+)
+def test_impossible_input_is_refused(y, params, message):
+    with pytest.raises(ValueError, match=message):
+        power_frames(y, **params)
