@@ -15,7 +15,7 @@ test: lint
 lint: $(VENV)/.installed-test
 	$(BIN)/pre-commit run --all-files --show-diff-on-failure
 
-benchmark: $(VENV)/.installed-benchmark
+benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/bench_transform.py
 
 clean:
@@ -31,8 +31,4 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
-	@touch $@
-
-$(VENV)/.installed-benchmark: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[benchmark]'
 	@touch $@

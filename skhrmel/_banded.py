@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 # What one more block costs, in multiplications a row: the call of a matrix product and
 # its poorer use of the processor when the block is small. Chosen by
-# benchmarks/bench_transform.py; between 1500 and 6000 the choice changes little.
+# benchmarks/bench_transform.py: frames in cache want less, frames read from memory want
+# more, and from 1000 to 5000 neither changes much.
 BLOCK_OVERHEAD = 2500
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import skhrmel
 
@@ -27,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         Parsed arguments have a function `run` that takes them and gives the exit
         status.
     """
-    # Here and not above: this takes seconds, and main catches a Ctrl-C meanwhile.
+    # Here and not above: this takes seconds, and `main` answers Ctrl-C meanwhile.
     from skhrmel import _ablate_command
 
     parser = argparse.ArgumentParser(
@@ -63,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A terminal that cannot show "±" gets a question mark and not a traceback.
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        args = build_parser().parse_args(argv)
+        # Extension modules that are interrupted while they are imported report that
+        # they are broken, so KeyboardInterrupt must wait. Nothing needs tidying yet.
+        handler = signal.signal(signal.SIGINT, _leave_at_once)
+        parser = build_parser()
+        signal.signal(signal.SIGINT, handler)
+        args = parser.parse_args(argv)
         status = int(args.run(args))
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -75,3 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
+
+
+def _leave_at_once(*_: object) -> NoReturn:
+    os.write(sys.stderr.fileno(), b"interrupted\n")
+    os._exit(EXIT_INTERRUPTED)
