@@ -9,8 +9,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from sklearn.base import BaseEstimator
 
 from skhrmel import _ablation_report as report
@@ -236,30 +241,28 @@ def _give_clip(clip: NDArray) -> tuple[NDArray, str]:
 def _measure_with_progress(
     tracks: Sequence[Track], representations: dict[str, BaseEstimator], n_jobs: int
 ) -> list[TrackResult]:
+    results = measure_tracks(
+        tracks, representations, n_fft=N_FFT, hop_length=HOP_LENGTH, n_jobs=n_jobs
+    )
     console = Console(stderr=True)
+    if not console.is_terminal:
+        return list(results)
     progress = Progress(
         TextColumn("measuring"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeLeft(),
-        TextColumn("{task.fields[last]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[last]}", markup=False),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
     )
-    results = []
+    measured = []
     with progress:
         task = progress.add_task("", total=len(tracks), last="")
-        for result in measure_tracks(
-            tracks,
-            representations,
-            n_fft=N_FFT,
-            hop_length=HOP_LENGTH,
-            n_jobs=n_jobs,
-        ):
-            results.append(result)
+        for result in results:
+            measured.append(result)
             progress.update(task, advance=1, last=result.name)
-    return results
+    return measured
 
 
 def _console() -> Console:

@@ -26,6 +26,8 @@ class PseudoInverse:
     """
 
     def __init__(self, basis: NDArray, band_slices: Sequence[slice]) -> None:
+        # Relative size under which a singular value is rounding noise, as in SciPy.
+        rcond = max(basis.shape) * np.finfo(basis.dtype).eps
         pinv = np.zeros_like(basis)
         for rows in band_slices:
             # FFT bins outside the filters stay zero, free of rounding noise.
@@ -33,7 +35,7 @@ class PseudoInverse:
             band = basis[rows, covered]
             if band.size > 0:
                 # The transpose leaves the result in the layout of the basis.
-                pinv[rows, covered] = np.linalg.pinv(band.T, rcond=_rcond(band))
+                pinv[rows, covered] = np.linalg.pinv(band.T, rcond=rcond)
         self._matrix = BandedMatrix(_without_rounding_noise(pinv))
 
     def decode(self, mel_power: NDArray, out: NDArray) -> None:
@@ -48,11 +50,6 @@ class PseudoInverse:
         """
         self._matrix.multiply(mel_power, out)
         np.maximum(out, 0, out=out)
-
-
-def _rcond(matrix: NDArray) -> float:
-    """Relative size under which a singular value of `matrix` is rounding noise."""
-    return max(matrix.shape) * float(np.finfo(matrix.dtype).eps)
 
 
 def _without_rounding_noise(pinv: NDArray) -> NDArray:
