@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# In "compat" mode the checkout is on the path itself, and so is found from its parent
+# folder too, where a folder of the package's name would hide it.
+EDITABLE := --config-settings editable_mode=compat --editable
 
 .PHONY: demo test lint benchmark clean
 
@@ -13,7 +16,7 @@ test: lint
 
 # The same checks as .pre-commit-config.yaml.
 lint: $(VENV)/.installed-test
-	$(BIN)/pre-commit run --all-files --show-diff-on-failure
+	$(BIN)/pre-commit run --all-files
 
 benchmark: $(VENV)/.installed
 	$(BIN)/python benchmarks/bench_transform.py
@@ -22,13 +25,13 @@ clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skhrmel needs Python 3.11 or newer, this is " + sys.version)'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skhrmel needs Python 3.11 or newer, this is " + sys.version + "; try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet $(EDITABLE) .
 	@touch $@
 
 $(VENV)/.installed-test: setup.cfg pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[test]'
 	@touch $@

@@ -1,6 +1,7 @@
 """``skhrmel ablate``: the paper's tables for a folder of music."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from functools import partial
 from itertools import product
@@ -27,12 +28,14 @@ from skhrmel.ablation import (
     measure_tracks,
     paper_representations,
 )
-from skhrmel.audio import AudioSearch, find_audio, load_mono
+from skhrmel.audio import load_mono
 from skhrmel.datasets import make_music
 from skhrmel.filterbank import BandLayout, MelScale
+from skhrmel.folders import AudioSearch, find_audio
 
 N_FFT, HOP_LENGTH = 2048, 441
-_TABLE_WIDTH = 130
+# Wider than any table, whose own width is what is printed.
+_CONSOLE_WIDTH = 200
 SYNTHETIC_TRACKS, SYNTHETIC_SECONDS, SYNTHETIC_SEED = 12, 10.0, 0
 
 _DESCRIPTION = """\
@@ -44,8 +47,9 @@ _EPILOG = """\
 examples:
   skhrmel ablate                            synthetic music, made on the spot
   skhrmel ablate ~/music song.flac -j 2     every audio file in a folder, and one more
-  skhrmel ablate ~/music --allocation 60/20/16 --mel-scale slaney --mel-scale htk
+  skhrmel ablate ~/music --allocation 48/28/20 --mel-scale slaney --mel-scale htk
   skhrmel ablate ~/music --edges 0,1000,4000,20000 --json errors.json
+  skhrmel ablate ~/music --edges 0,1000,3000,8000,20000 --allocation 32/24/24/16
 
 Tracks are mixed down to mono and, at another rate than 44.1 kHz, resampled. Files that
 cannot be decoded are reported at the end, the others are measured. Exit status: 0 all
@@ -118,8 +122,8 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     except ValueError as error:
         fail(str(error))
     for path in (args.json, args.csv):
-        if path is not None and not path.absolute().parent.is_dir():
-            fail(f"{path}: no such folder: {path.parent}")
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            fail(f"{path}: not a file in a folder that exists")
     representations = paper_representations() | extra
     search = find_audio(args.paths)
     tracks = _file_tracks(search) if args.paths else _synthetic_tracks()
@@ -127,6 +131,25 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     results = _measure_with_progress(tracks, representations, args.n_jobs)
 
     console = _console()
+    n_measured = sum(bool(result.errors) for result in results)
+    if n_measured:
+        _print_header(console, results, synthetic=not args.paths)
+        report.print_tables(console, results, representations)
+    _print_remarks(console, results, search)
+    if not n_measured:
+        console.print("Nothing could be measured.")
+    written = _write_files(args, results, representations, search)
+    complete = n_measured == len(tracks) and n_measured > 0 and not search.problems
+    return 0 if complete and written else 1
+
+
+def _write_files(
+    args: argparse.Namespace,
+    results: Sequence[TrackResult],
+    representations: dict[str, BaseEstimator],
+    search: AudioSearch,
+) -> bool:
+    """Write the files asked for; say whether all could be."""
     settings = {
         "source": "files" if args.paths else "synthetic (skhrmel.datasets.make_music)",
         "sr": SR,
@@ -135,19 +158,18 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         "window": "hann",
         "center": True,
     }
-    n_measured = sum(bool(result.errors) for result in results)
-    if n_measured:
-        _print_header(console, results, synthetic=not args.paths)
-        report.print_tables(console, results, representations)
-        if args.json:
-            report.write_json(args.json, results, representations, settings)
-        if args.csv:
-            report.write_csv(args.csv, results, representations, settings)
-    _print_remarks(console, results, search)
-    if not n_measured:
-        console.print("Nothing could be measured.")
-    complete = n_measured == len(tracks) and n_measured > 0 and not search.problems
-    return 0 if complete else 1
+    written = True
+    for path, write in (
+        (args.json, partial(report.write_json, unsearched=search.problems)),
+        (args.csv, report.write_csv),
+    ):
+        try:
+            if path is not None:
+                write(path, results, representations, settings)
+        except OSError as error:
+            print(f"{path}: could not be written: {error.strerror}", file=sys.stderr)
+            written = False
+    return written
 
 
 def extra_representations(
@@ -155,20 +177,30 @@ def extra_representations(
     edges: Sequence[tuple[float, ...]],
     mel_scales: Sequence[MelScale],
 ) -> dict[str, BaseEstimator]:
-    """Make the configurations asked for on the command line, all their combinations.
+    """Make the configurations asked for on the command line.
 
-    Raises a ValueError if one is impossible.
+    Every allocation is combined with all edges that make as many bands, and both with
+    every mel scale. Raises a ValueError if a configuration is impossible or part of the
+    request fits nothing.
     """
     if not (allocations or edges or mel_scales):
         return {}
     default = HRMelTransformer()
+    all_edges = edges or [default.band_edges]
+    all_bins = allocations or [default.n_mels]
+    layouts = [(e, b) for e, b in product(all_edges, all_bins) if len(b) == len(e) - 1]
+    used = [part for layout in layouts for part in layout]
+    unused = [part for part in (*all_bins, *all_edges) if part not in used]
+    if unused:
+        raise ValueError(
+            f"no --allocation and --edges of the same number of bands for {unused[0]}: "
+            f"allocations {all_bins}, edges {all_edges}"
+        )
     extra: dict[str, BaseEstimator] = {}
     for scale in mel_scales or [default.mel_scale]:
         if scale == "htk":
             extra["Log-Mel-96 HTK"] = LogMelTransformer(mel_scale="htk")
-        for band_edges, bins in product(
-            edges or [default.band_edges], allocations or [default.n_mels]
-        ):
+        for band_edges, bins in layouts:
             BandLayout(SR, band_edges, bins, scale)
             extra[_name(bins, band_edges, scale)] = HRMelTransformer(
                 n_mels=bins,
@@ -218,6 +250,8 @@ def _load_file(file: Path) -> tuple[NDArray, str]:
     waveform = load_mono(file, sr=SR)
     resampled = waveform.file_sr != waveform.sr
     note = f"resampled from {waveform.file_sr} Hz to {SR} Hz" if resampled else ""
+    if waveform.file_sr < SR:
+        note += f", so it holds nothing above {waveform.file_sr / 2:g} Hz"
     return waveform.samples, note
 
 
@@ -268,7 +302,7 @@ def _measure_with_progress(
 def _console() -> Console:
     """Make a console wide enough that no digit of a table is cut off."""
     console = Console(highlight=False)
-    console.width = max(console.width, _TABLE_WIDTH)
+    console.width = max(console.width, _CONSOLE_WIDTH)
     return console
 
 
@@ -277,11 +311,9 @@ def _print_header(
 ) -> None:
     measured = [result for result in results if result.errors]
     minutes, seconds = divmod(round(sum(result.seconds for result in measured)), 60)
-    source = (
-        "synthetic tracks (skhrmel.datasets.make_music, not recordings)"
-        if synthetic
-        else "tracks"
-    )
+    source = "tracks" if len(measured) > 1 else "track"
+    if synthetic:
+        source = f"synthetic {source} (skhrmel.datasets.make_music, not recordings)"
     versions = report.describe_run()
     console.print(
         f"{len(measured)} {source}, {minutes}:{seconds:02d} in all; mono, {SR} Hz, "
@@ -295,18 +327,15 @@ def _print_remarks(
     console: Console, results: Sequence[TrackResult], search: AudioSearch
 ) -> None:
     """Say what was done to files and what was left out."""
-    skipped = {result.name: result.problem for result in results if result.problem}
     remarks = [f"Warning: {text}" for text in report.unique_warnings(results)]
-    remarks += [f"{r.name}: {r.note}" for r in results if r.note]
-    remarks += [f"Skipped: {_with_name(n, text)}" for n, text in skipped.items()]
-    remarks += [f"Skipped: {path}: {why}" for path, why in search.problems.items()]
+    remarks += [f"{result.name}: {result.note}" for result in results if result.note]
+    skipped = report.skipped(results, search.problems)
+    remarks += [f"Skipped: {name}: {reason}" for name, reason in skipped.items()]
     if search.ignored:
         kinds = ", ".join(f"{n} x {kind}" for kind, n in sorted(search.ignored.items()))
         remarks.append(f"Ignored in folders, not audio by their names: {kinds}")
+    if not (results or search.problems):
+        remarks.append("No audio files were found.")
     for remark in remarks:
         # Names of files may look like rich's markup.
         console.print(remark, markup=False, soft_wrap=True)
-
-
-def _with_name(name: str, problem: str) -> str:
-    return problem if problem.startswith(name) else f"{name}: {problem}"

@@ -77,9 +77,9 @@ def print_tables(
     console.print(_band_table(summary))
     console.print(_ablation_table(summary))
     console.print(
-        "Relative Frobenius error of the power spectrum, mean ± standard deviation "
-        "over tracks; 0 is perfect.\n"
-        f"Δ: reduction of the mean error against {BASELINE}; negative is worse.",
+        "Relative Frobenius error of the power spectrum, mean ± standard deviation\n"
+        "over tracks: 0 is perfect, 1 as bad as silence.\n"
+        f"Δ: reduction of the mean error against {BASELINE}.",
         soft_wrap=True,
     )
 
@@ -98,64 +98,64 @@ def summarize(
 
 
 def _overall_table(summary: Summary, representations: Representations) -> Table:
-    table = _table("1. Overall error", ["representation", "bins", "error", "paper"])
+    table = _table(
+        "1. Overall error", ["representation", "bins", "error", "Δ", "paper"]
+    )
+    baseline = summary[BASELINE]["overall"]["mean"]
+    best = min(summary, key=lambda name: summary[name]["overall"]["mean"])
     for name, estimator in representations.items():
+        error = summary[name]["overall"]
         paper = PAPER_OVERALL.get(name)
         table.add_row(
             name,
             str(int(np.sum(estimator.get_params()["n_mels"]))),
-            _mean_std(**summary[name]["overall"]),
+            _mean_std(**error),
+            _percent(_reduction(baseline, error["mean"])) if name != BASELINE else "",
             _mean_std(*paper) if paper else "",
+            style="bold" if name == best else "",
         )
     return table
 
 
 def _band_table(summary: Summary) -> Table:
     names = (BASELINE, _PROPOSED)
-    table = _table(
-        "2. Error by band",
-        ["band", *names, "Δ", *(f"paper: {name}" for name in names), "Δ"],
-    )
+    table = _table("2. Error by band", ["band", *names, "Δ"])
     for band, title in _BAND_TITLES.items():
         ours = [summary[name][band] for name in names]
-        paper = [PAPER_BY_BAND[name][band] for name in names]
         table.add_row(
             title,
             *(_mean_std(**error) for error in ours),
             _percent(_reduction(*(error["mean"] for error in ours))),
+        )
+        paper = [PAPER_BY_BAND[name][band] for name in names]
+        table.add_row(
+            "  paper",
             *(_mean_std(*error) for error in paper),
             _percent(_reduction(*(mean for mean, _ in paper))),
+            style="dim",
         )
     return table
 
 
 def _ablation_table(summary: Summary) -> Table:
-    deltas = [f"Δ {band}" for band in PAPER_BANDS]
     table = _table(
-        "3. Ablation: bins and bands",
-        ["representation", *_BAND_TITLES.values(), *deltas],
+        "3. Ablation: bins and bands", ["representation", *_BAND_TITLES.values()]
     )
+    baseline = summary[BASELINE]
     for name, errors in summary.items():
         if name != BASELINE and not name.startswith(("HR-Mel", "Log-Mel-96 HTK")):
             continue
-        means = {band: errors[band]["mean"] for band in PAPER_BANDS}
-        table.add_row(
-            name,
-            *(_mean_std(**errors[band]) for band in PAPER_BANDS),
-            *(
-                _percent(_reduction(summary[BASELINE][band]["mean"], mean))
-                for band, mean in means.items()
-                if name != BASELINE
-            ),
-        )
+        table.add_row(name, *(_mean_std(**errors[band]) for band in PAPER_BANDS))
+        if name != BASELINE:
+            deltas = [
+                _reduction(baseline[band]["mean"], errors[band]["mean"])
+                for band in PAPER_BANDS
+            ]
+            table.add_row("  Δ", *map(_percent, deltas))
         if name in PAPER_ABLATION:
-            paper_means, paper_deltas = PAPER_ABLATION[name]
-            table.add_row(
-                "  paper",
-                *(f"{mean:.4f}         " for mean in paper_means),
-                *map(_percent, paper_deltas),
-                style="dim",
-            )
+            rows = zip(*PAPER_ABLATION[name], strict=True)
+            cells = [f"{mean:.4f}  {_percent(delta)}" for mean, delta in rows]
+            table.add_row("  paper, Δ", *cells, style="dim")
     return table
 
 
@@ -191,6 +191,7 @@ def write_json(
     results: Sequence[TrackResult],
     representations: Representations,
     settings: Mapping[str, Any],
+    unsearched: Mapping[str, str],
 ) -> None:
     """Write figures, settings and versions as one JSON object."""
     document = {
@@ -200,7 +201,11 @@ def write_json(
             name: {"class": type(estimator).__name__, **estimator.get_params()}
             for name, estimator in representations.items()
         },
-        "summary": summarize(results, representations),
+        "summary": (
+            summarize(results, representations)
+            if any(result.errors for result in results)
+            else {}
+        ),
         "paper": {
             "overall": {
                 name: {"mean": mean, "std": std}
@@ -226,9 +231,8 @@ def write_json(
             if result.errors
         ],
         "skipped": [
-            {"name": result.name, "reason": result.problem}
-            for result in results
-            if result.problem
+            {"name": name, "reason": reason}
+            for name, reason in skipped(results, unsearched).items()
         ],
         "warnings": unique_warnings(results),
     }
@@ -247,11 +251,9 @@ def write_csv(
         **{f"version_{name}": value for name, value in describe_run().items()},
     }
     params = sorted({p for e in representations.values() for p in e.get_params()})
+    columns = ["track", "seconds", "note", "representation", "class", *ERROR_NAMES]
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(
-            file,
-            ["track", "seconds", "representation", *ERROR_NAMES, *params, *constants],
-        )
+        writer = csv.DictWriter(file, [*columns, *params, *constants])
         writer.writeheader()
         for result in results:
             for name, errors in result.errors.items():
@@ -259,7 +261,9 @@ def write_csv(
                     {
                         "track": result.name,
                         "seconds": result.seconds,
+                        "note": result.note,
                         "representation": name,
+                        "class": type(representations[name]).__name__,
                         **errors,
                         **_flat(representations[name].get_params()),
                         **constants,
@@ -268,11 +272,27 @@ def write_csv(
 
 
 def _flat(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Write sequences as ``a/b/c``, as on the command line."""
-    return {
-        name: "/".join(map(str, value)) if isinstance(value, tuple) else value
-        for name, value in params.items()
+    """Write bins as ``a/b`` and edges as ``a,b``, as on the command line."""
+    flat = dict(params)
+    for name, value in params.items():
+        if isinstance(value, tuple):
+            mark = "," if name == "band_edges" else "/"
+            flat[name] = mark.join(
+                f"{item:g}" if isinstance(item, float) else str(item) for item in value
+            )
+    return flat
+
+
+def skipped(
+    results: Iterable[TrackResult], unsearched: Mapping[str, str]
+) -> dict[str, str]:
+    """Why tracks and paths were left out, by name."""
+    reasons = {
+        result.name: result.problem.removeprefix(f"{result.name}: ")
+        for result in results
+        if result.problem
     }
+    return reasons | dict(unsearched)
 
 
 def unique_warnings(results: Iterable[TrackResult]) -> list[str]:

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
+from skhrmel._threads import one_blas_thread
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.metrics import PAPER_BANDS, ErrorSpectrum
 from skhrmel.spectrum import power_blocks
@@ -137,7 +138,7 @@ def measure_track(
         problem = "silent, so it has no relative error"
         return TrackResult(track.name, seconds, {}, note, problem)
     # Kept with the result: a worker process would print them where nobody looks.
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, one_blas_thread():
         warnings.simplefilter("always")
         spectra = _error_spectra(samples, representations, n_fft, hop_length)
     errors = {

@@ -1,30 +1,156 @@
-"""Audio files: finding them and decoding them to mono waveforms."""
+"""Clips as streams of samples: files, open files and arrays, at one rate."""
 
 import os
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-# What a folder search takes for audio. Formats that libsndfile cannot read are in the
-# list on purpose: a file that is left out must be reported, not passed over.
-AUDIO_SUFFIXES = frozenset(
-    {".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".caf", ".flac"}
-    | {".m4a", ".mka", ".mp1", ".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".rf64"}
-    | {".snd", ".tta", ".w64", ".wav", ".wave", ".wma", ".wv"}
-)
+Clip = str | os.PathLike[str] | BinaryIO | ArrayLike
+Channels = Literal["mono", "each", "mid_side"]
 
-# Frames decoded at a time.
-_BLOCK_FRAMES = 1 << 16
+#: Qualities of resampling, as librosa and soxr name them.
+RESAMPLERS = ("soxr_vhq", "soxr_hq", "soxr_mq", "soxr_lq", "soxr_qq")
+
+# Samples of each channel that are decoded, mixed and resampled at a time.
+_BLOCK_SAMPLES = 1 << 16
+
+_FULL_SCALE = {np.dtype(np.int16): 2**15, np.dtype(np.int32): 2**31}
 
 
 class AudioError(ValueError):
-    """A file that cannot be used as audio; the message names it and says why."""
+    """A clip that cannot be used; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class ClipReader:
+    """Reads clips of all kinds as blocks of samples.
+
+    Attributes
+    ----------
+    sr : float
+        Sampling rate wanted, in Hz.
+    channels : {"mono", "each", "mid_side"}, default="mono"
+        ``"mono"`` averages the channels, ``"each"`` keeps them, ``"mid_side"`` makes
+        half the sum and half the difference of two.
+    resample : str or None, default=None
+        Quality at which soxr resamples files at another rate, one of `RESAMPLERS`;
+        None refuses them.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the samples.
+
+    Raises
+    ------
+    ValueError
+        If `channels` or `resample` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhrmel.audio import ClipReader
+    >>> blocks = ClipReader(44100, channels="mid_side").blocks(np.ones((2, 100)))
+    >>> [block[:, 0] for block in blocks]
+    [array([1., 0.], dtype=float32)]
+    """
+
+    sr: float
+    channels: Channels = "mono"
+    resample: str | None = None
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        if self.channels not in ("mono", "each", "mid_side"):
+            raise ValueError(
+                f"channels must be 'mono', 'each' or 'mid_side', got {self.channels!r}."
+            )
+        if self.resample is not None and self.resample not in RESAMPLERS:
+            raise ValueError(
+                f"resample must be None or one of {RESAMPLERS}, got {self.resample!r}."
+            )
+
+    def blocks(self, clip: Clip, name: str = "clip") -> Iterator[NDArray]:
+        """Read a clip to its end.
+
+        What is read counts, not what a header promises.
+
+        Parameters
+        ----------
+        clip : path-like, binary file or array-like
+            A file in a format that libsndfile reads, by path or opened; or samples,
+            shape (n_samples,) or (n_channels, n_samples), at the rate `sr`: floats, or
+            int16 and int32, which are scaled to [-1, 1).
+        name : str, default="clip"
+            What messages call a clip that has no path.
+
+        Yields
+        ------
+        block : ndarray of shape (n_channels, n_block_samples)
+            The next samples of each channel.
+
+        Raises
+        ------
+        AudioError
+            If the clip cannot be read, is at another rate and may not be resampled, has
+            not two channels where ``"mid_side"`` needs them, or holds no sample.
+        """
+        label = str(clip) if isinstance(clip, str | os.PathLike) else name
+        if isinstance(clip, str | os.PathLike) or hasattr(clip, "read"):
+            raw = self._decoded(clip, label)
+        else:
+            raw = _cut(_as_channels(clip, label))
+        n_samples = 0
+        for block in raw:
+            mixed = self._mix(block, label)
+            n_samples += mixed.shape[1]
+            yield mixed
+        if n_samples == 0:
+            raise AudioError(f"{label}: contains no samples")
+
+    def _decoded(self, clip: Any, label: str) -> Iterator[NDArray]:
+        with _opened(clip, label) as file:
+            if file.samplerate == self.sr:
+                yield from _decode(file, self.dtype)
+                return
+            if self.resample is None:
+                raise AudioError(
+                    f"{label}: sampled at {file.samplerate} Hz, expected "
+                    f"sr={self.sr:g} Hz; set resample='soxr_hq' to convert it"
+                )
+            yield from self._resampled(file)
+
+    def _resampled(self, file: soundfile.SoundFile) -> Iterator[NDArray]:
+        quality = str(self.resample).removeprefix("soxr_").upper()
+        stream = soxr.ResampleStream(
+            file.samplerate, self.sr, file.channels, dtype=self.dtype, quality=quality
+        )
+        for block in _decode(file, self.dtype):
+            yield stream.resample_chunk(block.T).T
+        rest = np.empty((0, file.channels), dtype=self.dtype)
+        yield stream.resample_chunk(rest, last=True).T
+
+    def _mix(self, block: NDArray, label: str) -> NDArray:
+        if block.dtype in _FULL_SCALE:
+            scale = np.dtype(self.dtype).type(1 / _FULL_SCALE[block.dtype])
+            block = block.astype(self.dtype) * scale
+        block = block.astype(self.dtype, copy=False)
+        if self.channels == "each":
+            return block
+        if self.channels == "mono":
+            return _average(block)
+        if len(block) != 2:
+            raise AudioError(
+                f"{label}: channels='mid_side' needs 2 channels, got {len(block)}"
+            )
+        left, right = block
+        return np.stack([left + right, left - right]) * block.dtype.type(0.5)
 
 
 @dataclass(frozen=True)
@@ -47,86 +173,6 @@ class Waveform:
     sr: int
     file_sr: int
     n_channels: int
-
-
-@dataclass
-class AudioSearch:
-    """What a search for audio files found.
-
-    Attributes
-    ----------
-    files : list of Path
-        Audio files by suffix, and everything that was named itself.
-    ignored : Counter of str
-        What was left out of folders: files that are not audio, counted by suffix, and
-        links to folders.
-    problems : dict of str to str
-        Paths that could not be searched, with the reason.
-    """
-
-    files: list[Path] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
-    problems: dict[str, str] = field(default_factory=dict)
-
-
-def find_audio(paths: Iterable[str | os.PathLike[str]]) -> AudioSearch:
-    """Find audio files by name.
-
-    Files are taken as they are, folders are searched with all their subfolders for the
-    suffixes in `AUDIO_SUFFIXES`. A file that is found twice is listed once. Links to
-    files are followed, links to folders inside a folder are not.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        Files and folders.
-
-    Returns
-    -------
-    search : AudioSearch
-        Files in the order of `paths`, those of a folder sorted by name.
-
-    Examples
-    --------
-    >>> from skhrmel.audio import find_audio
-    >>> find_audio(["no-such-folder"]).problems
-    {'no-such-folder': 'no such file or folder'}
-    """
-    search = AudioSearch()
-    seen: set[str] = set()
-    for path in map(Path, paths):
-        if path.is_dir():
-            found = _search_folder(path, search)
-        elif path.exists() or path.is_symlink():
-            found = [path]
-        else:
-            search.problems[str(path)] = "no such file or folder"
-            continue
-        for file in found:
-            target = os.path.realpath(file)
-            if target not in seen:
-                seen.add(target)
-                search.files.append(file)
-    return search
-
-
-def _search_folder(folder: Path, search: AudioSearch) -> list[Path]:
-    def report(error: OSError) -> None:
-        search.problems[str(error.filename)] = str(error.strerror).lower()
-
-    found = []
-    for parent, folders, names in os.walk(folder, onerror=report):
-        folders.sort()
-        links = [name for name in folders if Path(parent, name).is_symlink()]
-        if links:
-            search.ignored["links to folders"] += len(links)
-        for name in sorted(names):
-            file = Path(parent, name)
-            if file.suffix.lower() in AUDIO_SUFFIXES:
-                found.append(file)
-            else:
-                search.ignored[file.suffix.lower() or "no suffix"] += 1
-    return found
 
 
 def load_mono(path: str | os.PathLike[str], *, sr: int = 44100) -> Waveform:
@@ -163,48 +209,86 @@ def load_mono(path: str | os.PathLike[str], *, sr: int = 44100) -> Waveform:
     >>> waveform.samples.shape, waveform.file_sr, waveform.n_channels
     ((4410,), 48000, 2)
     """
-    try:
-        with soundfile.SoundFile(os.fspath(path)) as file:
-            file_sr, n_channels = file.samplerate, file.channels
-            samples = _decode_mono(file)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise AudioError(f"{path}: {_reason(error, path)}") from error
-    if len(samples) == 0:
-        raise AudioError(f"{path}: contains no samples")
+    with _opened(path, str(path)) as file:
+        file_sr, n_channels = file.samplerate, file.channels
+    reader = ClipReader(sr, resample="soxr_hq")
+    samples = np.concatenate([block[0] for block in reader.blocks(path)])
     if not np.all(np.isfinite(samples)):
         first = int(np.argmin(np.isfinite(samples)))
         raise AudioError(f"{path}: sample {first} is {samples[first]}")
-    if file_sr != sr:
-        samples = soxr.resample(samples, file_sr, sr, quality="HQ")
     return Waveform(samples, sr, file_sr, n_channels)
 
 
-def _decode_mono(file: soundfile.SoundFile) -> NDArray:
-    """Decode to the end: what is read counts, not what the header promises."""
-    blocks = [np.zeros(0, dtype=np.float32)]
-    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        blocks.append(_mix_down(block))
-    return np.concatenate(blocks)
+@contextmanager
+def _opened(clip: Any, label: str) -> Iterator[soundfile.SoundFile]:
+    """Open a file, and give every error of decoding it the file's name."""
+    try:
+        if hasattr(clip, "read"):
+            clip.seek(0)
+        else:
+            _check_regular(Path(clip))
+        with soundfile.SoundFile(clip) as file:
+            yield file
+    except soundfile.LibsndfileError as error:
+        reason = str(error.error_string).rstrip(".").lower()
+        # libsndfile's words for a file that one of its decoders refuses.
+        if "does not exist" in reason:
+            reason = "cannot be decoded"
+        raise AudioError(f"{label}: {reason}") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise AudioError(f"{label}: {reason}") from error
 
 
-def _mix_down(block: NDArray) -> NDArray:
-    # A sum of columns is many times faster than a mean over a short axis.
-    mono = block[:, 0].copy()
-    for channel in range(1, block.shape[1]):
-        mono += block[:, channel]
-    mono /= block.shape[1]
-    return mono
+def _check_regular(path: Path) -> None:
+    """Refuse what libsndfile has no words for, and what it would wait for forever."""
+    if path.is_symlink() and not path.exists():
+        raise OSError("broken link")
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError("is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
+    if status.st_size == 0:
+        raise OSError("file of 0 bytes")
+    if not os.access(path, os.R_OK):
+        raise OSError("permission denied")
 
 
-def _reason(error: Exception, path: str | os.PathLike[str]) -> str:
-    """Say in a few words why a file could not be read."""
-    if isinstance(error, soundfile.LibsndfileError):
-        file = Path(path)
-        if not file.exists():
-            return "broken link" if file.is_symlink() else "no such file"
-        if not os.access(file, os.R_OK):
-            return "permission denied"
-        if file.stat().st_size == 0:
-            return "file of 0 bytes"
-        return str(error.error_string).rstrip(".").lower()
-    return str(error)
+def _decode(file: soundfile.SoundFile, dtype: str) -> Iterator[NDArray]:
+    while len(block := file.read(_BLOCK_SAMPLES, dtype=dtype, always_2d=True)):
+        yield block.T
+
+
+def _as_channels(clip: Any, label: str) -> NDArray:
+    samples = np.asarray(clip)
+    label = f"{label} of shape {samples.shape}"
+    if samples.dtype not in _FULL_SCALE and samples.dtype.kind != "f":
+        raise AudioError(
+            f"{label}: expected floating-point, int16 or int32 samples, got "
+            f"{samples.dtype}"
+        )
+    if samples.ndim == 1:
+        return samples[None, :]
+    if samples.ndim != 2:
+        raise AudioError(f"{label}: expected (n_samples,) or (n_channels, n_samples)")
+    if samples.shape[0] > samples.shape[1] > 0:
+        raise AudioError(
+            f"{label}: more channels than samples; expected (n_channels, n_samples)"
+        )
+    return samples
+
+
+def _cut(samples: NDArray) -> Iterator[NDArray]:
+    for start in range(0, samples.shape[1], _BLOCK_SAMPLES):
+        yield samples[:, start : start + _BLOCK_SAMPLES]
+
+
+def _average(block: NDArray) -> NDArray:
+    # Adding rows is many times faster than a mean over a short axis.
+    mono = block[0].copy() if len(block) > 1 else block[0]
+    for channel in block[1:]:
+        mono += channel
+    if len(block) > 1:
+        mono *= block.dtype.type(1 / len(block))
+    return mono[None, :]

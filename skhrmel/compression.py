@@ -1,4 +1,7 @@
-"""Named, exactly invertible point-wise compressions of mel power."""
+"""Named, invertible point-wise compressions of mel power.
+
+All are exactly invertible but decibels, which lose what lies below their floor.
+"""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -102,7 +105,8 @@ def decibel(floor: float = 1e-10) -> Compression:
     return Compression(partial(_power_to_db, floor=floor), _db_to_power)
 
 
-#: The compressions that estimators know by name. Add an entry to give yours a name.
+#: The compressions that estimators know by name. Add a `Compression` to name yours; the
+#: name is known in this process, so give parallel workers the `Compression` itself.
 COMPRESSIONS: dict[str, Compression] = {
     "identity": Compression(_identity, _identity),
     "log1p": Compression(np.log1p, np.expm1),

@@ -14,6 +14,8 @@ _PENTATONIC = (0, 3, 5, 7, 10)
 _PROGRESSIONS = ((0, 5, 2, 6), (0, 3, 4, 0), (0, 6, 5, 4), (0, 2, 3, 4))
 _BEATS_A_BAR = 4
 _PEAK = 0.8
+# A track of a few samples may end before its first note sounds.
+_QUIET = 1e-9
 
 
 class _Instrument(NamedTuple):
@@ -147,7 +149,7 @@ def _make_track(style: _Style, n_samples: int, sr: int, rng: RandomState) -> NDA
         if style.drums_db > -np.inf:
             _play_drums(mix, _db(style.drums_db), start, beat, sr, rng)
     mix = _reverberate(mix, sr, rng)
-    mix += _db(-75) * np.abs(mix).max() * rng.standard_normal(n_samples)
+    mix += _db(-75) * max(np.abs(mix).max(), _QUIET) * rng.standard_normal(n_samples)
     return (mix * (_PEAK / np.abs(mix).max())).astype(np.float32)
 
 

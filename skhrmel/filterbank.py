@@ -43,6 +43,11 @@ def hz_to_mel(frequencies: ArrayLike, mel_scale: MelScale = "slaney") -> NDArray
     mels : ndarray of float64
         The same frequencies in mel.
 
+    Raises
+    ------
+    ValueError
+        If the scale is unknown.
+
     References
     ----------
     .. [1] D. O'Shaughnessy, "Speech Communication: Human and Machine", 1987.
@@ -55,6 +60,7 @@ def hz_to_mel(frequencies: ArrayLike, mel_scale: MelScale = "slaney") -> NDArray
     >>> hz_to_mel([1000.0, 6400.0])
     array([15., 42.])
     """
+    _check_scale(mel_scale)
     hz = np.asarray(frequencies, dtype=np.float64)
     if mel_scale == "htk":
         return _HTK_MEL_PER_DECADE * np.log10(1 + hz / _HTK_KNEE_HZ)
@@ -81,12 +87,18 @@ def mel_to_hz(mels: ArrayLike, mel_scale: MelScale = "slaney") -> NDArray:
     frequencies : ndarray of float64
         The same positions in Hz.
 
+    Raises
+    ------
+    ValueError
+        If the scale is unknown.
+
     Examples
     --------
     >>> from skhrmel.filterbank import mel_to_hz
     >>> mel_to_hz([15.0, 42.0])
     array([1000., 6400.])
     """
+    _check_scale(mel_scale)
     mel = np.asarray(mels, dtype=np.float64)
     if mel_scale == "htk":
         return _HTK_KNEE_HZ * (10 ** (mel / _HTK_MEL_PER_DECADE) - 1)
@@ -169,10 +181,7 @@ class BandLayout:
         edges = _as_edges(self.band_edges, self.sr)
         object.__setattr__(self, "band_edges", edges)
         object.__setattr__(self, "n_mels", _as_bins(self.n_mels, len(edges) - 1))
-        if self.mel_scale not in ("slaney", "htk"):
-            raise ValueError(
-                f"mel_scale must be 'slaney' or 'htk', got {self.mel_scale!r}."
-            )
+        _check_scale(self.mel_scale)
         if self.norm not in ("slaney", None):
             raise ValueError(f"norm must be 'slaney' or None, got {self.norm!r}.")
 
@@ -242,6 +251,11 @@ def _triangles(corners: NDArray, bins: NDArray, norm: Norm) -> NDArray:
     if norm == "slaney":
         filters *= 2 / (high - low)
     return filters
+
+
+def _check_scale(mel_scale: str) -> None:
+    if mel_scale not in ("slaney", "htk"):
+        raise ValueError(f"mel_scale must be 'slaney' or 'htk', got {mel_scale!r}.")
 
 
 def _as_edges(band_edges: Any, sr: float) -> tuple[float, ...]:

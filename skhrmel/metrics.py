@@ -148,7 +148,8 @@ def relative_error(S: ArrayLike, S_hat: ArrayLike) -> float:
     Returns
     -------
     error : float
-        0 for a perfect reconstruction, 1 for silence in place of sound.
+        0 for a perfect reconstruction, 1 for silence in place of sound, more if it is
+        worse than silence.
 
     Raises
     ------

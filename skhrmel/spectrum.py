@@ -1,17 +1,295 @@
-"""From a waveform to power-spectrum frames, block by block."""
+"""From a waveform to power-spectrum frames, tile by tile.
+
+Frames are made in tiles of 128 that stay in cache. The tile of a frame and its place
+there depend on nothing but its number, so a frame comes out the same to the last bit
+whether the waveform arrives at once or in pieces.
+"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import rfft
 from scipy.signal import get_window
-from sklearn.utils import gen_batches
+
+PadMode = Literal["constant", "edge", "reflect"]
 
 # Frames transformed at a time: the windowed frames and their spectra of a 2048-sample
 # FFT take 1 MB each in float32 and stay in the second-level cache.
-BLOCK_FRAMES = 128
+TILE_FRAMES = 128
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a waveform is cut into frames.
+
+    Attributes
+    ----------
+    n_fft : int, default=2048
+        Length of a frame and of its FFT in samples; even.
+    hop_length : int, default=441
+        Distance of neighbouring frames in samples.
+    win_length : int or None, default=None
+        Length of the window in samples, padded with zeros to `n_fft`; None is `n_fft`.
+    window : str or tuple, default="hann"
+        Window that ``scipy.signal.get_window`` knows; periodic.
+    center : bool, default=True
+        If True, frame ``t`` is centred on sample ``t * hop_length`` and the waveform is
+        padded by ``n_fft // 2`` samples on both sides; else it begins there.
+    pad_mode : {"constant", "edge", "reflect"}, default="constant"
+        What is padded: zeros, the outermost sample, or the mirrored waveform.
+
+    Raises
+    ------
+    ValueError
+        If a length is impossible or a name is unknown.
+
+    Examples
+    --------
+    >>> from skhrmel.spectrum import Framing
+    >>> Framing(hop_length=512).n_frames(44100)
+    87
+    """
+
+    n_fft: int = 2048
+    hop_length: int = 441
+    win_length: int | None = None
+    window: str | tuple = "hann"
+    center: bool = True
+    pad_mode: PadMode = "constant"
+
+    def __post_init__(self) -> None:
+        """Check the lengths and names."""
+        if self.n_fft < 2 or self.n_fft % 2:
+            raise ValueError(
+                f"n_fft must be an even number of samples, got {self.n_fft!r}."
+            )
+        if self.hop_length < 1:
+            raise ValueError(
+                f"hop_length must be at least 1 sample, got {self.hop_length!r}."
+            )
+        if self.win_length is not None and not 1 <= self.win_length <= self.n_fft:
+            raise ValueError(
+                f"win_length must be from 1 to n_fft = {self.n_fft} samples, got "
+                f"{self.win_length!r}."
+            )
+        if self.pad_mode not in ("constant", "edge", "reflect"):
+            raise ValueError(
+                "pad_mode must be 'constant', 'edge' or 'reflect', got "
+                f"{self.pad_mode!r}."
+            )
+        # An unknown window is an error now and not when the first samples arrive.
+        _ = self.weights
+
+    @cached_property
+    def weights(self) -> NDArray:
+        """The window, float64, padded with zeros to `n_fft` samples."""
+        win_length = self.win_length or self.n_fft
+        window = get_window(self.window, win_length)
+        before = (self.n_fft - win_length) // 2
+        return np.pad(window, (before, self.n_fft - win_length - before))
+
+    @property
+    def padding(self) -> int:
+        """Number of samples padded on each side."""
+        return self.n_fft // 2 if self.center else 0
+
+    def n_frames(self, n_samples: int) -> int:
+        """Count the frames of a waveform.
+
+        Parameters
+        ----------
+        n_samples : int
+            Length of the waveform in samples.
+
+        Returns
+        -------
+        n_frames : int
+            Number of frames, 0 if it is too short for one.
+        """
+        padded = n_samples + 2 * self.padding
+        if n_samples < 1 or padded < self.n_fft:
+            return 0
+        return 1 + (padded - self.n_fft) // self.hop_length
+
+
+class Tile(NamedTuple):
+    """The power of up to 128 frames; only the rows `new` are meant.
+
+    Attributes
+    ----------
+    power : ndarray of shape (128, 1 + n_fft // 2)
+        Power-spectrum frames. Rows that are not new are finite and not negative.
+        Overwritten by the next tile.
+    new : slice
+        Rows that hold frames that no earlier tile held.
+    """
+
+    power: NDArray
+    new: slice
+
+
+class PowerSpectrum:
+    """Make tiles of power-spectrum frames from pieces of a waveform as they arrive.
+
+    Parameters
+    ----------
+    framing : Framing
+        How to cut the waveform into frames.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the samples, the FFT and the power.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skhrmel.spectrum import Framing, PowerSpectrum
+    >>> spectrum = PowerSpectrum(Framing())
+    >>> [tile.new for tile in spectrum.push(np.zeros(1464))]
+    [slice(0, 1, None)]
+    >>> [tile.new for tile in spectrum.push(np.zeros(441))]
+    [slice(1, 2, None)]
+    """
+
+    def __init__(self, framing: Framing, dtype: str = "float32") -> None:
+        self.framing = framing
+        self.dtype = np.dtype(dtype)
+        # Samples beyond this could make power beyond the largest number.
+        self._limit = np.sqrt(np.finfo(dtype).max) / framing.weights.sum() / 2
+        self._padder = _Padder(framing.padding, framing.pad_mode, self.dtype)
+        self._weights = framing.weights.astype(dtype)
+        self._pending = np.empty(0, dtype=dtype)
+        self._skip = 0
+        self._n_samples = 0
+        self._n_frames = 0
+        self._frames = np.zeros((TILE_FRAMES, framing.n_fft), dtype=dtype)
+        self._power = np.empty((TILE_FRAMES, framing.n_fft // 2 + 1), dtype=dtype)
+
+    def push(self, samples: ArrayLike) -> Iterator[Tile]:
+        """Take the next samples and make the frames they complete.
+
+        Parameters
+        ----------
+        samples : array-like of shape (n_samples,)
+            Any number of samples.
+
+        Yields
+        ------
+        tile : Tile
+            New frames; use them before asking for the next tile.
+
+        Raises
+        ------
+        ValueError
+            If a sample is not finite or so large that the power would overflow.
+        """
+        piece = np.asarray(samples, dtype=self.dtype)
+        self._check(piece)
+        self._n_samples += len(piece)
+        for padded in self._padder.push(piece):
+            yield from self._advance(padded)
+
+    def finish(self) -> Iterator[Tile]:
+        """End the waveform and make the frames that reach into the padding.
+
+        Yields
+        ------
+        tile : Tile
+            New frames; use them before asking for the next tile.
+        """
+        for padded in self._padder.finish():
+            yield from self._advance(padded)
+
+    def _check(self, piece: NDArray) -> None:
+        # Written so that NaN fails as well.
+        if len(piece) and not (
+            piece.max() <= self._limit and piece.min() >= -self._limit
+        ):
+            bad = int(np.argmax(~(np.abs(piece) <= self._limit)))
+            raise ValueError(
+                f"sample {self._n_samples + bad} is {piece[bad]}; expected finite "
+                "samples, of about -1 to 1"
+            )
+
+    def _advance(self, samples: NDArray) -> Iterator[Tile]:
+        """Cut off frames, as many at a time as the tile has room for."""
+        position = min(self._skip, len(samples))
+        self._skip -= position
+        while position < len(samples):
+            missing = TILE_FRAMES - self._n_frames % TILE_FRAMES
+            span = self.framing.n_fft + (missing - 1) * self.framing.hop_length
+            stop = position + span - len(self._pending)
+            self._pending = np.concatenate([self._pending, samples[position:stop]])
+            position = min(stop, len(samples))
+            if len(self._pending) >= self.framing.n_fft:
+                yield self._make_tile()
+                skipped = min(self._skip, len(samples) - position)
+                self._skip -= skipped
+                position += skipped
+
+    def _make_tile(self) -> Tile:
+        hop, n_fft = self.framing.hop_length, self.framing.n_fft
+        frames = sliding_window_view(self._pending, n_fft)[::hop]
+        start = self._n_frames % TILE_FRAMES
+        new = slice(start, start + len(frames))
+        np.multiply(frames, self._weights, out=self._frames[new])
+        # The whole tile is transformed even if part of it is old: the shape of a batch
+        # may decide how a library rounds.
+        np.abs(rfft(self._frames, axis=1), out=self._power)
+        # The square of the magnitude is faster than the sum of the squared parts, which
+        # lie interleaved in memory.
+        np.square(self._power, out=self._power)
+        consumed = len(frames) * hop
+        # With a hop longer than a frame, samples between two frames belong to neither.
+        self._skip = max(0, consumed - len(self._pending))
+        self._pending = self._pending[consumed:]
+        self._n_frames += len(frames)
+        return Tile(self._power, new)
+
+
+class _Padder:
+    """Pads a waveform that arrives in pieces on both sides."""
+
+    def __init__(self, n_pad: int, mode: PadMode, dtype: np.dtype) -> None:
+        self._n_pad = n_pad
+        self._mode = mode
+        # The last samples, which the padding on the right may mirror.
+        self._tail = np.empty(0, dtype=dtype)
+        self._n_needed = 1 + n_pad if mode == "reflect" else 1
+        self._started = False
+
+    def push(self, samples: NDArray) -> Iterator[NDArray]:
+        """Give the samples, padded on the left once there are enough to pad from."""
+        if self._n_pad == 0 or self._started:
+            self._remember(samples)
+            yield samples
+            return
+        held = self._tail
+        self._remember(samples)
+        if len(held) + len(samples) < self._n_needed:
+            return
+        self._started = True
+        first = np.concatenate([held, samples[: self._n_needed]])
+        yield np.pad(first, (self._n_pad, 0), mode=self._mode)[: self._n_pad]
+        yield held
+        yield samples
+
+    def finish(self) -> Iterator[NDArray]:
+        """Give the padding on the right."""
+        if self._n_pad == 0 or len(self._tail) == 0:
+            return
+        if self._started:
+            padded = np.pad(self._tail, (0, self._n_pad), mode=self._mode)
+            yield padded[len(self._tail) :]
+        else:
+            yield np.pad(self._tail, self._n_pad, mode=self._mode)
+
+    def _remember(self, samples: NDArray) -> None:
+        n_kept = self._n_pad + 1
+        self._tail = np.concatenate([self._tail, samples[-n_kept:]])[-n_kept:]
 
 
 def power_frames(
@@ -19,8 +297,10 @@ def power_frames(
     *,
     n_fft: int = 2048,
     hop_length: int = 441,
-    window: str = "hann",
+    win_length: int | None = None,
+    window: str | tuple = "hann",
     center: bool = True,
+    pad_mode: PadMode = "constant",
 ) -> NDArray:
     r"""Compute the power spectrum of each frame of a waveform.
 
@@ -35,14 +315,18 @@ def power_frames(
     y : array-like of shape (n_samples,)
         Waveform of floating-point samples, float32 or float64.
     n_fft : int, default=2048
-        Length of frame, window and FFT in samples; even.
+        Length of a frame and of its FFT in samples; even.
     hop_length : int, default=441
         Distance of neighbouring frames in samples.
-    window : str, default="hann"
-        Name of a window that ``scipy.signal.get_window`` knows; periodic.
+    win_length : int or None, default=None
+        Length of the window in samples, padded with zeros to `n_fft`; None is `n_fft`.
+    window : str or tuple, default="hann"
+        Window that ``scipy.signal.get_window`` knows; periodic.
     center : bool, default=True
         If True, frame ``t`` is centred on sample ``t * hop_length`` and the waveform
-        is padded with zeros on both sides; else it begins there.
+        is padded on both sides; else it begins there.
+    pad_mode : {"constant", "edge", "reflect"}, default="constant"
+        What is padded: zeros, the outermost sample, or the mirrored waveform.
 
     Returns
     -------
@@ -67,13 +351,16 @@ def power_frames(
     >>> power_frames(np.zeros(44100, dtype=np.float32)).shape
     (101, 1025)
     """
-    return np.vstack(
-        list(
-            power_blocks(
-                y, n_fft=n_fft, hop_length=hop_length, window=window, center=center
-            )
-        )
+    framing = Framing(n_fft, hop_length, win_length, window, center, pad_mode)
+    samples = _check_waveform(y, framing)
+    frames = np.empty(
+        (framing.n_frames(len(samples)), n_fft // 2 + 1), dtype=samples.dtype
     )
+    row = 0
+    for block in _blocks(samples, framing):
+        frames[row : row + len(block)] = block
+        row += len(block)
+    return frames
 
 
 def power_blocks(
@@ -81,8 +368,10 @@ def power_blocks(
     *,
     n_fft: int = 2048,
     hop_length: int = 441,
-    window: str = "hann",
+    win_length: int | None = None,
+    window: str | tuple = "hann",
     center: bool = True,
+    pad_mode: PadMode = "constant",
 ) -> Iterator[NDArray]:
     """Yield the power-spectrum frames of a waveform a block at a time.
 
@@ -94,19 +383,23 @@ def power_blocks(
     y : array-like of shape (n_samples,)
         Waveform of floating-point samples, float32 or float64.
     n_fft : int, default=2048
-        Length of frame, window and FFT in samples; even.
+        Length of a frame and of its FFT in samples; even.
     hop_length : int, default=441
         Distance of neighbouring frames in samples.
-    window : str, default="hann"
-        Name of a window that ``scipy.signal.get_window`` knows; periodic.
+    win_length : int or None, default=None
+        Length of the window in samples, padded with zeros to `n_fft`; None is `n_fft`.
+    window : str or tuple, default="hann"
+        Window that ``scipy.signal.get_window`` knows; periodic.
     center : bool, default=True
         If True, frame ``t`` is centred on sample ``t * hop_length`` and the waveform
-        is padded with zeros on both sides; else it begins there.
+        is padded on both sides; else it begins there.
+    pad_mode : {"constant", "edge", "reflect"}, default="constant"
+        What is padded: zeros, the outermost sample, or the mirrored waveform.
 
     Yields
     ------
     block : ndarray of shape (n_block_frames, 1 + n_fft // 2)
-        The next frames, at most 128.
+        The next frames, 128 in all blocks but the last.
 
     Raises
     ------
@@ -124,33 +417,27 @@ def power_blocks(
     >>> [len(block) for block in power_blocks(np.zeros(100_000))]
     [128, 99]
     """
-    if n_fft < 2 or n_fft % 2:
-        raise ValueError(f"n_fft must be an even number of samples, got {n_fft!r}.")
-    if hop_length < 1:
-        raise ValueError(f"hop_length must be at least 1 sample, got {hop_length!r}.")
-    y = _check_waveform(y)
-    if center and len(y) > 0:
-        y = np.pad(y, n_fft // 2)
-    if len(y) < n_fft:
-        raise ValueError(
-            f"A waveform of {len(y)} samples is too short for one frame: expected at "
-            f"least {'1 sample' if center else f'n_fft = {n_fft} samples'}."
-        )
-    weights = get_window(window, n_fft).astype(y.dtype)
-    frames = sliding_window_view(y, n_fft)[::hop_length]
-    for rows in gen_batches(len(frames), BLOCK_FRAMES):
-        yield _power(frames[rows] * weights)
+    framing = Framing(n_fft, hop_length, win_length, window, center, pad_mode)
+    samples = _check_waveform(y, framing)
+    block = np.empty((0, n_fft // 2 + 1), dtype=samples.dtype)
+    for piece in _blocks(samples, framing):
+        # The padding at the end may split a tile in two.
+        block = np.concatenate([block, piece])
+        if len(block) == TILE_FRAMES:
+            yield block
+            block = block[:0]
+    if len(block):
+        yield block
 
 
-def _power(frames: NDArray) -> NDArray:
-    # The square of the magnitude is faster than the sum of the squared parts, which lie
-    # interleaved in memory.
-    power = np.abs(rfft(frames, axis=1, overwrite_x=True))
-    power *= power
-    return power
+def _blocks(samples: NDArray, framing: Framing) -> Iterator[NDArray]:
+    spectrum = PowerSpectrum(framing, str(samples.dtype))
+    for tiles in (spectrum.push(samples), spectrum.finish()):
+        for power, new in tiles:
+            yield power[new]
 
 
-def _check_waveform(y: ArrayLike) -> NDArray:
+def _check_waveform(y: ArrayLike, framing: Framing) -> NDArray:
     samples = np.asarray(y)
     if samples.ndim != 1:
         raise ValueError(
@@ -162,7 +449,10 @@ def _check_waveform(y: ArrayLike) -> NDArray:
             "A waveform must hold float32 or float64 samples, got "
             f"{samples.dtype}; scale integers to [-1, 1) first."
         )
-    if not np.all(np.isfinite(samples)):
-        first = int(np.argmin(np.isfinite(samples)))
-        raise ValueError(f"The waveform is {samples[first]} at sample {first}.")
+    if framing.n_frames(len(samples)) == 0:
+        needed = "1 sample" if framing.center else f"n_fft = {framing.n_fft} samples"
+        raise ValueError(
+            f"A waveform of {len(samples)} samples is too short for one frame: "
+            f"expected at least {needed}."
+        )
     return samples

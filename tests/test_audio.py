@@ -7,7 +7,8 @@ import soundfile
 import soxr
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skhrmel.audio import AudioError, find_audio, load_mono
+from skhrmel.audio import AudioError, load_mono
+from skhrmel.folders import find_audio
 
 
 def write(path, samples, sr=44100, **options):

@@ -77,3 +77,9 @@ def test_impossible_requests_are_refused():
         make_music(0)
     with pytest.raises(ValueError, match=r"duration must be .* got 1e-05"):
         make_music(1, duration=1e-5)
+
+
+def test_the_shortest_tracks_are_audio():
+    for clip in make_music(6, duration=1 / 44100)[0]:
+        assert clip.shape == (1,)
+        assert np.all(np.isfinite(clip))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from skhrmel import HRMelTransformer, LogMelTransformer
-from skhrmel.audio import find_audio, load_mono
+from skhrmel.audio import load_mono
+from skhrmel.folders import find_audio
 from skhrmel.metrics import (
     ErrorSpectrum,
     log_spectral_distance,

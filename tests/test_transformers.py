@@ -344,7 +344,7 @@ def set_value(X, value):
     [
         (
             -0.5,
-            r"Negative values in data passed to HRMel.*X\[300, 7\] is -0\.5\. Expec",
+            r"Negative values in data passed to HRMel.*X\[300, 7\] is -0\.5\. Expected",
         ),
         (np.nan, r"contains NaN: X\[300, 7\]"),
         (np.inf, r"contains infinity: X\[300, 7\]"),

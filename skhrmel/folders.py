@@ -1,0 +1,95 @@
+"""Find audio files in folders."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# What a folder search takes for audio. Formats that libsndfile cannot read are in the
+# list on purpose: a file that is left out must be reported, not passed over.
+AUDIO_SUFFIXES = frozenset(
+    {".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".caf", ".flac"}
+    | {".m4a", ".mka", ".mp1", ".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".rf64"}
+    | {".snd", ".tta", ".w64", ".wav", ".wave", ".wma", ".wv"}
+)
+
+
+@dataclass
+class AudioSearch:
+    """What a search for audio files found.
+
+    Attributes
+    ----------
+    files : list of Path
+        Audio files by suffix, and everything that was named itself.
+    ignored : Counter of str
+        What was left out of folders: files that are not audio, counted by suffix, and
+        links to folders.
+    problems : dict of str to str
+        Paths that could not be searched, with the reason.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def find_audio(paths: Iterable[str | os.PathLike[str]]) -> AudioSearch:
+    """Find audio files by name.
+
+    Files are taken as they are, folders are searched with all their subfolders for the
+    suffixes in `AUDIO_SUFFIXES`. A file that is found twice is listed once. Links to
+    files are followed, links to folders inside a folder are not.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Files and folders; ``~`` is the home folder.
+
+    Returns
+    -------
+    search : AudioSearch
+        Files in the order of `paths`, those of a folder sorted by name.
+
+    Examples
+    --------
+    >>> from skhrmel.folders import find_audio
+    >>> find_audio(["no-such-folder"]).problems
+    {'no-such-folder': 'no such file or folder'}
+    """
+    search = AudioSearch()
+    seen: set[str] = set()
+    for path in (Path(path).expanduser() for path in paths):
+        if path.is_dir():
+            found = _search_folder(path, search)
+        elif path.exists() or path.is_symlink():
+            found = [path]
+        else:
+            search.problems[str(path)] = "no such file or folder"
+            continue
+        for file in found:
+            target = os.path.realpath(file)
+            if target not in seen:
+                seen.add(target)
+                search.files.append(file)
+    return search
+
+
+def _search_folder(folder: Path, search: AudioSearch) -> list[Path]:
+    def report(error: OSError) -> None:
+        search.problems[str(error.filename)] = str(error.strerror).lower()
+
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=report):
+        folders.sort()
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        if links:
+            search.ignored["links to folders"] += len(links)
+        for name in sorted(names):
+            file = Path(parent, name)
+            if file.suffix.lower() in AUDIO_SUFFIXES:
+                found.append(file)
+            else:
+                search.ignored[file.suffix.lower() or "no suffix"] += 1
+    return found

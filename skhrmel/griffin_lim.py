@@ -1,0 +1,241 @@
+"""From power-spectrum frames back to a waveform: phase reconstruction."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from scipy.fft import irfft, rfft
+from sklearn.utils import check_array, check_random_state, gen_batches
+
+from skhrmel.spectrum import TILE_FRAMES, Framing
+
+InitialPhase = Literal["random", "zero"]
+
+
+def griffin_lim(
+    power: ArrayLike,
+    framing: Framing | None = None,
+    *,
+    n_iter: int = 32,
+    momentum: float = 0.99,
+    init: InitialPhase = "random",
+    random_state: int | RandomState | None = 0,
+) -> NDArray:
+    r"""Find a waveform that has given power-spectrum frames.
+
+    The fast Griffin-Lim algorithm [1]_, which adds a momentum :math:`\alpha` to the
+    alternating projections of Griffin and Lim [2]_:
+
+    .. math::
+        t_n &= \mathcal{G} \mathcal{G}^{+} c_{n-1} \\
+        c_n &= \sqrt{S} \, e^{i \angle (t_n + \alpha (t_n - t_{n-1}))}
+
+    with the STFT :math:`\mathcal{G}` and its inverse :math:`\mathcal{G}^{+}`. The
+    frames are worked on in tiles that stay in cache: both Fourier transforms and the
+    new phase of a tile are done before the next one is read.
+
+    Parameters
+    ----------
+    power : array-like of shape (n_frames, 1 + n_fft // 2)
+        Power-spectrum frames.
+    framing : Framing or None, default=None
+        How the frames were cut; None is ``Framing()``.
+    n_iter : int, default=32
+        Number of iterations.
+    momentum : float, default=0.99
+        The momentum :math:`\alpha`; 0 is the original algorithm, above 1 it may not
+        converge.
+    init : {"random", "zero"}, default="random"
+        Phase to begin with.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the random phase; None draws another at every call.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Waveform of the dtype of `power`, ``n_samples = (n_frames - 1) * hop_length``
+        if the frames are centred and ``n_fft`` more if not.
+
+    Raises
+    ------
+    ValueError
+        If `power` is negative, not finite or of another number of frequencies than the
+        framing has, or a parameter is impossible.
+
+    References
+    ----------
+    .. [1] N. Perraudin, P. Balazs and P. L. Søndergaard, "A fast Griffin-Lim
+       algorithm", IEEE WASPAA, 2013.
+    .. [2] D. W. Griffin and J. S. Lim, "Signal estimation from modified short-time
+       Fourier transform", IEEE Transactions on Acoustics, Speech, and Signal
+       Processing, vol. 32, no. 2, 1984.
+
+    Examples
+    --------
+    >>> from skhrmel.datasets import make_music
+    >>> from skhrmel.griffin_lim import griffin_lim, spectral_convergence
+    >>> from skhrmel.spectrum import power_frames
+    >>> power = power_frames(make_music(1, duration=2.0)[0][0])
+    >>> y = griffin_lim(power)
+    >>> bool(spectral_convergence(power, power_frames(y)) < 0.2)
+    True
+    """
+    framing = framing or Framing()
+    frames = check_array(
+        power, dtype=[np.float64, np.float32], ensure_non_negative=True
+    )
+    if frames.shape[1] != framing.n_fft // 2 + 1:
+        raise ValueError(
+            f"power has {frames.shape[1]} frequencies, but n_fft={framing.n_fft} makes "
+            f"{framing.n_fft // 2 + 1}."
+        )
+    if n_iter < 0:
+        raise ValueError(f"n_iter must not be negative, got {n_iter!r}.")
+    if momentum < 0:
+        raise ValueError(f"momentum must not be negative, got {momentum!r}.")
+    if init not in ("random", "zero"):
+        raise ValueError(f"init must be 'random' or 'zero', got {init!r}.")
+    rng = check_random_state(random_state) if init == "random" else None
+    search = _PhaseSearch(np.sqrt(frames), framing, momentum)
+    search.begin(rng)
+    for _ in range(n_iter):
+        search.iterate()
+    return search.waveform()
+
+
+def spectral_convergence(S: ArrayLike, S_hat: ArrayLike) -> float:
+    r"""Relative error of the magnitude of a reconstruction.
+
+    .. math:: \frac{\|\sqrt{S} - \sqrt{\hat{S}}\|_F}{\|\sqrt{S}\|_F}
+
+    What Griffin-Lim minimises; frames that only one of the two has are left out.
+
+    Parameters
+    ----------
+    S : array-like of shape (n_frames, n_freqs)
+        Power-spectrum frames wanted.
+    S_hat : array-like of shape (n_frames, n_freqs)
+        Power-spectrum frames of the reconstructed waveform.
+
+    Returns
+    -------
+    convergence : float
+        0 if all magnitudes agree. 0 for silence that stays silent, else 1.
+
+    Examples
+    --------
+    >>> from skhrmel.griffin_lim import spectral_convergence
+    >>> spectral_convergence([[9.0, 16.0]], [[9.0, 1.0]])
+    0.6
+    """
+    wanted, found = (np.sqrt(check_array(array)) for array in (S, S_hat))
+    n_frames = min(len(wanted), len(found))
+    norm = np.linalg.norm(wanted[:n_frames])
+    error = np.linalg.norm(wanted[:n_frames] - found[:n_frames])
+    return float(error / norm) if norm else float(error > 0)
+
+
+class _PhaseSearch:
+    """State of the fast Griffin-Lim algorithm.
+
+    Besides the magnitudes, only the last spectrum ``t`` of every frame and one waveform
+    are kept.
+    """
+
+    def __init__(self, magnitude: NDArray, framing: Framing, momentum: float) -> None:
+        self._magnitude = magnitude
+        self._framing = framing
+        self._momentum = momentum
+        self._weights = framing.weights.astype(magnitude.dtype)
+        n_samples = (len(magnitude) - 1) * framing.hop_length + framing.n_fft
+        self._y = np.zeros(n_samples, dtype=magnitude.dtype)
+        self._normalisation = self._inverse_window_power()
+        complex_dtype = np.result_type(magnitude.dtype, np.complex64)
+        self._last = np.zeros(magnitude.shape, dtype=complex_dtype)
+
+    def begin(self, rng: RandomState | None) -> None:
+        """Make the first waveform from a random phase, or from zero phase."""
+        y = np.zeros_like(self._y)
+        for rows in self._tiles():
+            spectrum = self._magnitude[rows].astype(self._last.dtype)
+            if rng is not None:
+                turns = rng.random_sample(spectrum.shape)
+                spectrum *= np.exp(2j * np.pi * turns)
+            self._overlap_add(y, spectrum, rows)
+        self._accept(y)
+
+    def iterate(self) -> None:
+        """Do one step: from the waveform to a new phase and the next waveform."""
+        y = np.zeros_like(self._y)
+        frames = self._frames(self._y)
+        for rows in self._tiles():
+            spectrum = rfft(frames[rows] * self._weights, axis=1)
+            phase = spectrum * spectrum.real.dtype.type(1 + self._momentum)
+            self._last[rows] *= self._last.real.dtype.type(self._momentum)
+            phase -= self._last[rows]
+            self._last[rows] = spectrum
+            _set_magnitude(phase, self._magnitude[rows])
+            self._overlap_add(y, phase, rows)
+        self._accept(y)
+
+    def waveform(self) -> NDArray:
+        """Give the waveform without its padding."""
+        padding = self._framing.padding
+        return self._y[padding : len(self._y) - padding]
+
+    def _tiles(self) -> Iterator[slice]:
+        yield from gen_batches(len(self._magnitude), TILE_FRAMES)
+
+    def _frames(self, y: NDArray) -> NDArray:
+        hop = self._framing.hop_length
+        return sliding_window_view(y, self._framing.n_fft, writeable=True)[::hop]
+
+    def _overlap_add(self, y: NDArray, spectrum: NDArray, rows: slice) -> None:
+        frames = irfft(spectrum, n=self._framing.n_fft, axis=1)
+        frames *= self._weights
+        self._add_frames(y, frames, rows.start)
+
+    def _add_frames(self, y: NDArray, frames: NDArray, first: int) -> None:
+        """Add overlapping frames in as few steps as pieces of a hop make up a frame."""
+        hop, n_fft = self._framing.hop_length, self._framing.n_fft
+        begin = first * hop
+        for start in range(0, n_fft, hop):
+            piece = frames[:, start : start + hop]
+            length = piece.shape[1]
+            # Pieces of the same place in their frames do not overlap.
+            rows = y[begin + start : begin + start + (len(frames) - 1) * hop + length]
+            targets = sliding_window_view(rows, length, writeable=True)[::hop]
+            targets += piece
+
+    def _accept(self, y: NDArray) -> None:
+        y *= self._normalisation
+        padding = self._framing.padding
+        if padding:
+            # The waveform ends where its padding begins.
+            y[:padding] = 0
+            y[len(y) - padding :] = 0
+        self._y = y
+
+    def _inverse_window_power(self) -> NDArray:
+        """Invert the sum of squared windows at each sample; 0 where there is none."""
+        power = np.zeros_like(self._y)
+        squared = np.broadcast_to(self._weights**2, (TILE_FRAMES, self._framing.n_fft))
+        for rows in self._tiles():
+            self._add_frames(power, squared[: rows.stop - rows.start], rows.start)
+        covered = power > np.finfo(power.dtype).tiny
+        return np.where(covered, 1 / np.where(covered, power, 1), 0)
+
+
+def _set_magnitude(spectrum: NDArray, magnitude: NDArray) -> None:
+    """Give every bin a magnitude and leave its phase; bins of no phase get phase 0."""
+    scale = np.abs(spectrum)
+    vanishing = scale <= np.finfo(scale.dtype).tiny
+    if vanishing.any():
+        spectrum[vanishing] = 1
+        scale[vanishing] = 1
+    np.divide(magnitude, scale, out=scale)
+    # As pairs of real numbers: the product with a complex number takes twice as long.
+    spectrum.view(scale.dtype).reshape(*scale.shape, 2)[...] *= scale[:, :, None]
