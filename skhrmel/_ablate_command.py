@@ -1,6 +1,7 @@
 """``skhrmel ablate``: the paper's tables for a folder of music."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -34,6 +35,7 @@ from skhrmel.filterbank import BandLayout, MelScale
 from skhrmel.folders import AudioSearch, find_audio
 
 N_FFT, HOP_LENGTH = 2048, 441
+MAX_JOBS = 256
 # Wider than any table, whose own width is what is printed.
 _CONSOLE_WIDTH = 200
 SYNTHETIC_TRACKS, SYNTHETIC_SECONDS, SYNTHETIC_SEED = 12, 10.0, 0
@@ -121,11 +123,12 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         extra = extra_representations(args.allocation, args.edges, args.mel_scale)
     except ValueError as error:
         fail(str(error))
-    for path in (args.json, args.csv):
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            fail(f"{path}: not a file in a folder that exists")
-    representations = paper_representations() | extra
     search = find_audio(args.paths)
+    try:
+        _check_outputs([path for path in (args.json, args.csv) if path], search.files)
+    except ValueError as error:
+        fail(str(error))
+    representations = paper_representations() | extra
     tracks = _file_tracks(search) if args.paths else _synthetic_tracks()
 
     results = _measure_with_progress(tracks, representations, args.n_jobs)
@@ -141,6 +144,19 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     written = _write_files(args, results, representations, search)
     complete = n_measured == len(tracks) and n_measured > 0 and not search.problems
     return 0 if complete and written else 1
+
+
+def _check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Find out before the work what cannot be written, or must not be."""
+    taken = {os.path.realpath(file) for file in inputs}
+    for path in outputs:
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise ValueError(f"{path}: not a file in a folder that exists")
+        if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+            raise ValueError(f"{path}: may not be written")
+        if os.path.realpath(path) in taken:
+            raise ValueError(f"{path}: would overwrite an input or another output")
+        taken.add(os.path.realpath(path))
 
 
 def _write_files(
@@ -201,6 +217,11 @@ def extra_representations(
         if scale == "htk":
             extra["Log-Mel-96 HTK"] = LogMelTransformer(mel_scale="htk")
         for band_edges, bins in layouts:
+            if sum(bins) > N_FFT // 2 + 1:
+                raise ValueError(
+                    f"{sum(bins)} bins are more than the {N_FFT // 2 + 1} of the FFT: "
+                    f"{'/'.join(map(str, bins))}"
+                )
             BandLayout(SR, band_edges, bins, scale)
             extra[_name(bins, band_edges, scale)] = HRMelTransformer(
                 n_mels=bins,
@@ -214,7 +235,7 @@ def extra_representations(
 def _name(bins: Sequence[int], edges: Sequence[float], scale: str) -> str:
     name = f"HR-Mel {'/'.join(map(str, bins))}"
     if tuple(edges) != HRMelTransformer().band_edges:
-        name += f" at {','.join(f'{edge:g}' for edge in edges)}"
+        name += f" at {','.join(f'{edge:.12g}' for edge in edges)}"
     return name + (" HTK" if scale == "htk" else "")
 
 
@@ -237,8 +258,12 @@ def _edges(text: str) -> tuple[float, ...]:
 
 
 def _n_jobs(text: str) -> int:
-    if text.lstrip("-").isdigit() and int(text) != 0:
-        return int(text)
+    try:
+        n_jobs = int(text)
+    except ValueError:
+        n_jobs = 0
+    if n_jobs != 0:
+        return n_jobs
     raise argparse.ArgumentTypeError(f"expected an integer other than 0, got {text!r}")
 
 
@@ -252,6 +277,8 @@ def _load_file(file: Path) -> tuple[NDArray, str]:
     note = f"resampled from {waveform.file_sr} Hz to {SR} Hz" if resampled else ""
     if waveform.file_sr < SR:
         note += f", so it holds nothing above {waveform.file_sr / 2:g} Hz"
+    if waveform.n_missing:
+        note += f"{'; ' if note else ''}ends {waveform.n_missing} frames early"
     return waveform.samples, note
 
 
@@ -276,7 +303,11 @@ def _measure_with_progress(
     tracks: Sequence[Track], representations: dict[str, BaseEstimator], n_jobs: int
 ) -> list[TrackResult]:
     results = measure_tracks(
-        tracks, representations, n_fft=N_FFT, hop_length=HOP_LENGTH, n_jobs=n_jobs
+        tracks,
+        representations,
+        n_fft=N_FFT,
+        hop_length=HOP_LENGTH,
+        n_jobs=max(-MAX_JOBS, min(n_jobs, len(tracks), MAX_JOBS)) or 1,
     )
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -337,5 +368,6 @@ def _print_remarks(
     if not (results or search.problems):
         remarks.append("No audio files were found.")
     for remark in remarks:
-        # Names of files may look like rich's markup.
-        console.print(remark, markup=False, soft_wrap=True)
+        # Names of files may look like rich's markup, or hold codes for the terminal.
+        printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in remark)
+        console.print(printable, markup=False, soft_wrap=True)

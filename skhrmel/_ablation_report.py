@@ -236,7 +236,8 @@ def write_json(
         ],
         "warnings": unique_warnings(results),
     }
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    # ASCII, since names of files need not be valid text.
+    path.write_text(json.dumps(document, indent=1) + "\n", "ascii")
 
 
 def write_csv(
@@ -252,7 +253,9 @@ def write_csv(
     }
     params = sorted({p for e in representations.values() for p in e.get_params()})
     columns = ["track", "seconds", "note", "representation", "class", *ERROR_NAMES]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open(
+        "w", newline="", encoding="utf-8", errors="backslashreplace"
+    ) as file:
         writer = csv.DictWriter(file, [*columns, *params, *constants])
         writer.writeheader()
         for result in results:

@@ -97,6 +97,7 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
             self._check_power(frames, rows)
 
         self.n_fft_ = 2 * (frames.shape[1] - 1)
+        self._gain = float(self.gain)
         self.mel_basis_ = layout.basis(self.n_fft_)
         self.mel_frequencies_ = layout.frequencies()
         _warn_of_empty_filters(self.mel_basis_, layout, self.n_fft_)
@@ -173,8 +174,11 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
                 f"{n_mels} features of each frame."
             )
         power = np.empty((len(features), n_freqs), dtype=features.dtype)
-        for rows in gen_batches(len(features), _BLOCK_FRAMES):
-            self._decoder.decode(self._decompress(features[rows]), power[rows])
+        # What overflows is found afterwards and refused.
+        with np.errstate(all="ignore"):
+            for rows in gen_batches(len(features), _BLOCK_FRAMES):
+                self._decoder.decode(self._decompress(features[rows]), power[rows])
+                _check_overflow(power[rows], features[rows], "decoded")
         return power
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
@@ -212,29 +216,25 @@ class _BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
 
     def _encode(self, power: NDArray, features: NDArray) -> None:
         """Write the features of a block of frames."""
-        self._encoder.multiply(power, features)
-        if self.gain != 1:
-            features *= self.gain
-        for filters, compression in self._compressions:
-            features[:, filters] = compression.function(features[:, filters])
+        # What overflows is found afterwards and refused.
+        with np.errstate(all="ignore"):
+            self._encoder.multiply(power, features)
+            if self._gain != 1:
+                features *= self._gain
+            for filters, compression in self._compressions:
+                features[:, filters] = compression.function(features[:, filters])
+        _check_overflow(features, power, "encoded")
 
     def _decompress(self, features: NDArray) -> NDArray:
         """Give the mel power of a block of features."""
-        mel_power = np.empty_like(features)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for filters, compression in self._compressions:
-                mel_power[:, filters] = compression.inverse(features[:, filters])
+        # A copy, so that a compression that works in place changes nothing of the user.
+        mel_power = features.copy()
+        for filters, compression in self._compressions:
+            mel_power[:, filters] = compression.inverse(mel_power[:, filters])
         np.maximum(mel_power, 0, out=mel_power)
-        # Written so that NaN fails as well.
-        if not mel_power.max() < np.inf:
-            frame, feature = np.argwhere(~np.isfinite(mel_power))[0]
-            raise ValueError(
-                f"Feature {self.get_feature_names_out()[feature]!r} has the value "
-                f"{features[frame, feature]:g}, which is too large to be decompressed "
-                f"in {features.dtype}."
-            )
-        if self.gain != 1:
-            mel_power /= self.gain
+        if self._gain != 1:
+            mel_power /= self._gain
+        _check_overflow(mel_power, features, "decompressed")
         return mel_power
 
     def _check_power(self, frames: NDArray, rows: slice) -> None:
@@ -470,6 +470,18 @@ class LogMelTransformer(_BaseMelTransformer):
         return ""
 
 
+def _check_overflow(result: NDArray, source: NDArray, done: str) -> None:
+    """Refuse results that are not finite although what they were made of is."""
+    # Written so that NaN fails as well.
+    if not (result.max() < np.inf and result.min() > -np.inf):
+        frame, column = np.argwhere(~np.isfinite(result))[0]
+        raise ValueError(
+            f"A frame with values from {source[frame].min():g} to "
+            f"{source[frame].max():g} cannot be {done} in {source.dtype}: column "
+            f"{column} of the result is {result[frame, column]}."
+        )
+
+
 def _merge_equal(
     compressions: list[Compression], band_slices: list[slice]
 ) -> list[tuple[slice, Compression]]:
@@ -491,9 +503,15 @@ def _warn_of_empty_filters(basis: NDArray, layout: BandLayout, n_fft: int) -> No
         warnings.warn(
             f"Band {band} ({low:g}-{high:g} Hz): {len(empty)} of its "
             f"{layout.n_mels[band]} mel filters contain no FFT bin, so their features "
-            f"carry nothing: {', '.join(map(str, empty))}. FFT bins are "
+            f"carry nothing: {_shorten(empty)}. FFT bins are "
             f"{layout.sr / n_fft:.4g} Hz apart at n_fft={n_fft}; use fewer n_mels in "
             "this band, a wider band or a longer FFT.",
             EmptyFilterWarning,
             stacklevel=4,
         )
+
+
+def _shorten(numbers: NDArray, most: int = 40) -> str:
+    """List numbers, at most so many of them."""
+    text = ", ".join(map(str, numbers[:most]))
+    return text + (f" and {len(numbers) - most} more" if len(numbers) > most else "")

@@ -15,6 +15,9 @@ from skhrmel.metrics import PAPER_BANDS, ErrorSpectrum
 from skhrmel.spectrum import power_blocks
 
 SR = 44100
+#: Peak below which a track has no relative error: -300 dB, of which float32 power still
+#: holds all digits.
+SILENCE = 1e-15
 #: Overall error, then that of the paper's frequency ranges.
 ERROR_NAMES = ("overall", *PAPER_BANDS)
 
@@ -134,13 +137,19 @@ def measure_track(
     except ValueError as error:
         return TrackResult(track.name, 0.0, {}, problem=str(error))
     seconds = len(samples) / SR
-    if not np.any(samples):
-        problem = "silent, so it has no relative error"
+    peak = float(np.abs(samples).max(initial=0))
+    if peak < SILENCE:
+        problem = f"silent, with a peak of {peak:g}, so it has no relative error"
         return TrackResult(track.name, seconds, {}, note, problem)
     # Kept with the result: a worker process would print them where nobody looks.
     with warnings.catch_warnings(record=True) as caught, one_blas_thread():
         warnings.simplefilter("always")
-        spectra = _error_spectra(samples, representations, n_fft, hop_length)
+        try:
+            spectra = _error_spectra(samples, representations, n_fft, hop_length)
+        except (ValueError, MemoryError) as error:
+            # One track must not cost the others.
+            problem = str(error) or type(error).__name__
+            return TrackResult(track.name, seconds, {}, note, problem)
     errors = {
         name: {
             "overall": spectrum.relative_error(),

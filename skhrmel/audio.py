@@ -22,6 +22,9 @@ RESAMPLERS = ("soxr_vhq", "soxr_hq", "soxr_mq", "soxr_lq", "soxr_qq")
 # Samples of each channel that are decoded, mixed and resampled at a time.
 _BLOCK_SAMPLES = 1 << 16
 
+# A header that claims 1 Hz would turn a second into half a day.
+_PLAUSIBLE_RATES = (1_000, 1_000_000)
+
 _FULL_SCALE = {np.dtype(np.int16): 2**15, np.dtype(np.int32): 2**31}
 
 
@@ -49,7 +52,7 @@ class ClipReader:
     Raises
     ------
     ValueError
-        If `channels` or `resample` is unknown.
+        If `sr` is not positive, or `channels` or `resample` is unknown.
 
     Examples
     --------
@@ -66,7 +69,9 @@ class ClipReader:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        """Check the names."""
+        """Check the rate and the names."""
+        if not 0 < self.sr < np.inf:
+            raise ValueError(f"sr must be a positive rate in Hz, got {self.sr!r}.")
         if self.channels not in ("mono", "each", "mid_side"):
             raise ValueError(
                 f"channels must be 'mono', 'each' or 'mid_side', got {self.channels!r}."
@@ -124,6 +129,12 @@ class ClipReader:
                     f"{label}: sampled at {file.samplerate} Hz, expected "
                     f"sr={self.sr:g} Hz; set resample='soxr_hq' to convert it"
                 )
+            low, high = _PLAUSIBLE_RATES
+            if not low <= file.samplerate <= high:
+                raise AudioError(
+                    f"{label}: sampled at {file.samplerate} Hz by its header; rates "
+                    f"from {low} to {high} Hz can be resampled"
+                )
             yield from self._resampled(file)
 
     def _resampled(self, file: soundfile.SoundFile) -> Iterator[NDArray]:
@@ -167,12 +178,15 @@ class Waveform:
         Sampling rate of the file in Hz.
     n_channels : int
         Number of channels of the file.
+    n_missing : int
+        Number of frames that the header promises and the file does not hold.
     """
 
     samples: NDArray
     sr: int
     file_sr: int
     n_channels: int
+    n_missing: int
 
 
 def load_mono(path: str | os.PathLike[str], *, sr: int = 44100) -> Waveform:
@@ -209,14 +223,18 @@ def load_mono(path: str | os.PathLike[str], *, sr: int = 44100) -> Waveform:
     >>> waveform.samples.shape, waveform.file_sr, waveform.n_channels
     ((4410,), 48000, 2)
     """
-    with _opened(path, str(path)) as file:
-        file_sr, n_channels = file.samplerate, file.channels
     reader = ClipReader(sr, resample="soxr_hq")
-    samples = np.concatenate([block[0] for block in reader.blocks(path)])
+    with _opened(path, str(path)) as file:
+        file_sr, n_channels, n_promised = file.samplerate, file.channels, file.frames
+        blocks = [block[0] for block in reader.blocks(path)]
+        n_missing = max(0, n_promised - round(sum(map(len, blocks)) * file_sr / sr))
+    samples = np.concatenate(blocks)
     if not np.all(np.isfinite(samples)):
         first = int(np.argmin(np.isfinite(samples)))
         raise AudioError(f"{path}: sample {first} is {samples[first]}")
-    return Waveform(samples, sr, file_sr, n_channels)
+    # Resampling rounds the length.
+    n_missing = 0 if n_missing < 2 + file_sr / sr else n_missing
+    return Waveform(samples, sr, file_sr, n_channels, n_missing)
 
 
 @contextmanager
@@ -227,8 +245,13 @@ def _opened(clip: Any, label: str) -> Iterator[soundfile.SoundFile]:
             clip.seek(0)
         else:
             _check_regular(Path(clip))
+            # As bytes, since soundfile refuses names that are not valid text.
+            clip = os.fsencode(clip) if os.name == "posix" else os.fspath(clip)
         with soundfile.SoundFile(clip) as file:
             yield file
+    except TypeError as error:
+        # What soundfile raises where a format has no header.
+        raise AudioError(f"{label}: {error}") from error
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).rstrip(".").lower()
         # libsndfile's words for a file that one of its decoders refuses.

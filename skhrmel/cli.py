@@ -63,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         With status 2 for wrong usage, as argparse does.
     """
     # A terminal that cannot show "±" gets a question mark and not a traceback.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         # Extension modules that are interrupted while they are imported report that
         # they are broken, so KeyboardInterrupt must wait. Nothing needs tidying yet.
@@ -72,13 +73,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGINT, handler)
         args = parser.parse_args(argv)
         status = int(args.run(args))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader, `head` for instance, has seen enough. Python would complain again
-        # when it closes the stream, so it is pointed elsewhere.
+    except OSError as error:
+        # The reader, `head` for instance, has seen enough; or the disk is full.
+        if not isinstance(error, BrokenPipeError):
+            print(f"skhrmel: {error}", file=sys.stderr)
+        # Python would fail again when it closes the stream, so it is pointed elsewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status

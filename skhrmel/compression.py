@@ -179,22 +179,30 @@ def _is_pair_of_functions(spec: object) -> bool:
 
 
 def _try_out(compression: Compression, spec: CompressionLike) -> None:
-    power = np.append(0.0, _TRIAL_POWER)
+    # Silence, then the trial, in frames of several features.
+    power = np.tile(np.append(0.0, _TRIAL_POWER), (2, 1))
+    for dtype in (np.float32, np.float64):
+        with np.errstate(all="ignore"):
+            values = np.asarray(compression.function(power.astype(dtype)))
+        if (
+            values.shape != power.shape
+            or values.dtype.kind != "f"
+            or not np.all(np.isfinite(values))
+        ):
+            raise ValueError(
+                "A compression must map an array of non-negative power to finite real "
+                f"values of the same shape: {spec!r} maps {power[0]} of "
+                f"{np.dtype(dtype)} to {values}."
+            )
     with np.errstate(all="ignore"):
-        values = np.asarray(compression.function(power))
         restored = np.asarray(compression.inverse(values))
-    if values.shape != power.shape or not np.all(np.isfinite(values)):
-        raise ValueError(
-            "A compression must map an array of non-negative power to finite values of "
-            f"the same shape: {spec!r} maps {power} to {values}."
-        )
     # Silence is left out: a floor in decibels does not give it back.
     if restored.shape != power.shape or not np.allclose(
-        restored[1:], _TRIAL_POWER, rtol=1e-5, atol=0
+        restored[:, 1:], power[:, 1:], rtol=1e-5, atol=0
     ):
         warnings.warn(
             f"The functions of the compression {spec!r} are not inverse to each other: "
-            f"the power {power} comes back as {restored}.",
+            f"the power {power[0]} comes back as {restored}.",
             UserWarning,
             stacklevel=3,
         )
@@ -231,6 +239,11 @@ def get_band_compressions(
     """
     if isinstance(spec, str | Compression) or _is_pair_of_functions(spec):
         return [get_compression(spec)] * n_bands  # type: ignore[arg-type]
+    if not isinstance(spec, Sequence | np.ndarray):
+        raise ValueError(
+            "compression must be one for all bands or a sequence with one a band, got "
+            f"{spec!r}."
+        )
     if len(spec) != n_bands:
         raise ValueError(
             f"compression has {len(spec)} entries for {n_bands} bands: give one for "

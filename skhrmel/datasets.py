@@ -100,7 +100,8 @@ def make_music(
     Raises
     ------
     ValueError
-        If `n_tracks` is below 1 or `duration` is shorter than one sample.
+        If `n_tracks` is below 1, `sr` below 2 kHz, or `duration` not finite or shorter
+        than one sample.
 
     Examples
     --------
@@ -111,7 +112,9 @@ def make_music(
     """
     if n_tracks < 1:
         raise ValueError(f"n_tracks must be at least 1, got {n_tracks!r}.")
-    n_samples = round(duration * sr)
+    if not 2000 <= sr < np.inf:
+        raise ValueError(f"sr must be at least 2000 Hz, got {sr!r}.")
+    n_samples = round(duration * sr) if np.isfinite(duration) else 0
     if n_samples < 1:
         raise ValueError(
             f"duration must be at least one sample, 1 / sr = {1 / sr:g} s, got "

@@ -182,6 +182,14 @@ class BandLayout:
         object.__setattr__(self, "band_edges", edges)
         object.__setattr__(self, "n_mels", _as_bins(self.n_mels, len(edges) - 1))
         _check_scale(self.mel_scale)
+        for low, high, n_mels in self._bands():
+            # Written so that overflow fails as well.
+            corners = self._corners((low, high, n_mels))
+            if not np.all(np.diff(corners) > 1e-9 * high):
+                raise ValueError(
+                    f"band_edges: the band {low!r}-{high!r} Hz is too narrow for "
+                    f"{n_mels} mel filters."
+                )
         if self.norm not in ("slaney", None):
             raise ValueError(f"norm must be 'slaney' or None, got {self.norm!r}.")
 
@@ -259,7 +267,10 @@ def _check_scale(mel_scale: str) -> None:
 
 
 def _as_edges(band_edges: Any, sr: float) -> tuple[float, ...]:
-    edges = np.asarray(band_edges, dtype=np.float64)
+    try:
+        edges = np.asarray(band_edges, dtype=np.float64)
+    except (TypeError, ValueError):
+        edges = np.empty(0)
     if edges.ndim != 1 or len(edges) < 2:
         raise ValueError(
             "band_edges must be a sequence of at least two frequencies in Hz, got "
@@ -276,7 +287,8 @@ def _as_edges(band_edges: Any, sr: float) -> tuple[float, ...]:
 
 def _as_bins(n_mels: Any, n_bands: int) -> tuple[int, ...]:
     try:
-        bins = tuple(operator.index(n) for n in n_mels)
+        ordered = n_mels if isinstance(n_mels, Sequence | np.ndarray) else ()
+        bins = tuple(operator.index(n) for n in ordered)
     except TypeError:
         bins = ()
     if not bins or min(bins) < 1:

@@ -60,13 +60,12 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> AudioSearch:
     """
     search = AudioSearch()
     seen: set[str] = set()
-    for path in (Path(path).expanduser() for path in paths):
-        if path.is_dir():
-            found = _search_folder(path, search)
-        elif path.exists() or path.is_symlink():
-            found = [path]
-        else:
-            search.problems[str(path)] = "no such file or folder"
+    for path in paths:
+        name = os.fspath(path)
+        try:
+            found = _find(name, search)
+        except OSError as error:
+            search.problems[name] = str(error.strerror).lower()
             continue
         for file in found:
             target = os.path.realpath(file)
@@ -74,6 +73,19 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> AudioSearch:
                 seen.add(target)
                 search.files.append(file)
     return search
+
+
+def _find(name: str, search: AudioSearch) -> list[Path]:
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        found = _search_folder(path, search)
+        if not found:
+            search.problems[name] = "no audio files in this folder"
+        return found
+    if name and (path.exists() or path.is_symlink()):
+        return [path]
+    search.problems[name or "''"] = "no such file or folder"
+    return []
 
 
 def _search_folder(folder: Path, search: AudioSearch) -> list[Path]:

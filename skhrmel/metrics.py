@@ -76,10 +76,29 @@ class ErrorSpectrum:
             energy += np.einsum("tf,tf->f", block, block)
             block -= reconstructions[rows]
             squared_error += np.einsum("tf,tf->f", block, block)
-        return cls(squared_error, energy)
+        spectrum = cls(squared_error, energy)
+        spectrum._check_range(originals, reconstructions)
+        return spectrum
+
+    def _check_range(self, originals: NDArray, reconstructions: NDArray) -> None:
+        """Refuse power whose square is beyond the range of float64."""
+        total = self.energy.sum() + self.squared_error.sum()
+        if total == np.inf or (
+            total == 0 and (originals.any() or reconstructions.any())
+        ):
+            raise ValueError(
+                "The squared power is beyond the range of float64: S goes up to "
+                f"{originals.max():g}, S_hat up to {reconstructions.max():g}. Scale "
+                "both."
+            )
 
     def __add__(self, other: Self) -> Self:
         """Join the frames of two spectra."""
+        if len(self.energy) != len(other.energy):
+            raise ValueError(
+                f"Spectra of {len(self.energy)} and {len(other.energy)} frequencies "
+                "cannot be added."
+            )
         return type(self)(
             self.squared_error + other.squared_error, self.energy + other.energy
         )
@@ -114,6 +133,11 @@ class ErrorSpectrum:
         errors : dict of str to float
             The error of each range.
         """
+        if not (0 < sr < np.inf and len(self.energy) > 1):
+            raise ValueError(
+                "Bands need sr > 0 and at least 2 frequencies, got "
+                f"sr={sr!r} and {len(self.energy)} frequencies."
+            )
         frequencies = fft_frequencies(sr, 2 * (len(self.energy) - 1))
         errors = {}
         for name, (low, high) in bands.items():
@@ -336,7 +360,8 @@ def neg_band_reconstruction_errors(
     Raises
     ------
     ValueError
-        If the estimator, or a step of it, has a parameter `sr` of another value.
+        If the estimator, or a step of it, has a parameter `sr` of another value, or a
+        band is named ``"overall"``.
 
     Examples
     --------
@@ -347,6 +372,8 @@ def neg_band_reconstruction_errors(
     >>> sorted(neg_band_reconstruction_errors(PCA(3).fit(X), X))
     ['high', 'low', 'mid', 'overall']
     """
+    if "overall" in bands:
+        raise ValueError("bands: the name 'overall' is that of the whole spectrum.")
     _check_rate(estimator, sr)
     spectrum = _reconstruct(estimator, X)
     errors = {"overall": spectrum.relative_error()}

@@ -1,6 +1,8 @@
 """Choosing the layout of the bands."""
 
+import operator
 from itertools import combinations
+from typing import Any
 
 
 def allocations(
@@ -28,8 +30,8 @@ def allocations(
     Raises
     ------
     ValueError
-        If an argument is below 1, `total` is not a multiple of `step`, or `total` is
-        not enough for `minimum` bins a band.
+        If an argument is not an integer of at least 1, `total` is not a multiple of
+        `step`, or `total` is not enough for `minimum` bins a band.
 
     Examples
     --------
@@ -39,14 +41,15 @@ def allocations(
     >>> len(allocations(96, 3, step=4, minimum=8))
     190
     """
-    for name, value in (
-        ("total", total),
-        ("n_bands", n_bands),
-        ("step", step),
-        ("minimum", minimum),
-    ):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value!r}.")
+    total, n_bands, step, minimum = (
+        _positive(name, value)
+        for name, value in (
+            ("total", total),
+            ("n_bands", n_bands),
+            ("step", step),
+            ("minimum", minimum),
+        )
+    )
     if total % step:
         raise ValueError(f"total={total} is not a multiple of step={step}.")
     smallest = -(-minimum // step)
@@ -65,3 +68,14 @@ def allocations(
         )
         for bars in combinations(range(n_places), n_bands - 1)
     ]
+
+
+def _positive(name: str, value: Any) -> int:
+    """Check a count, and free it from the range of NumPy's small integers."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}.")
+    return count

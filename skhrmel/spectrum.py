@@ -5,6 +5,7 @@ there depend on nothing but its number, so a frame comes out the same to the las
 whether the waveform arrives at once or in pieces.
 """
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,6 +65,14 @@ class Framing:
 
     def __post_init__(self) -> None:
         """Check the lengths and names."""
+        for name in ("n_fft", "hop_length", "win_length"):
+            value = getattr(self, name)
+            if not (
+                hasattr(value, "__index__") or (name, value) == ("win_length", None)
+            ):
+                raise ValueError(f"{name} must be an integer, got {value!r}.")
+            if value is not None:
+                object.__setattr__(self, name, operator.index(value))
         if self.n_fft < 2 or self.n_fft % 2:
             raise ValueError(
                 f"n_fft must be an even number of samples, got {self.n_fft!r}."
@@ -439,6 +448,8 @@ def _blocks(samples: NDArray, framing: Framing) -> Iterator[NDArray]:
 
 def _check_waveform(y: ArrayLike, framing: Framing) -> NDArray:
     samples = np.asarray(y)
+    if samples.dtype.kind == "f":
+        samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     if samples.ndim != 1:
         raise ValueError(
             "A waveform must have one dimension, (n_samples,), got an array of shape "

@@ -53,6 +53,15 @@ def test_a_truncated_file_gives_what_is_there(tmp_path, noise):
     assert_allclose(load_mono(path).samples, noise[:70_000, 0], atol=1e-4)
 
 
+def test_a_header_that_promises_more_is_noticed(tmp_path, noise):
+    path = write(tmp_path / "a.mp3", noise[:, 0])
+    whole = load_mono(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    half = load_mono(path)
+    assert whole.n_missing == 0
+    assert half.n_missing == len(whole.samples) - len(half.samples) > 40_000
+
+
 def broken_link(path):
     path.symlink_to(path.with_name("nowhere.wav"))
 

@@ -172,7 +172,8 @@ def test_a_messy_folder(folder, tmp_path, clips, capsys):
         f"{tmp_path}/tape.wav: resampled from 32000 Hz to 44100 Hz, so it holds "
         "nothing above 16000 Hz",
         f"Skipped: {tmp_path}/fake [bold].wav: format not recognised",
-        f"Skipped: {tmp_path}/silence.wav: silent, so it has no relative error",
+        f"Skipped: {tmp_path}/silence.wav: silent, with a peak of 0, so it has no "
+        "relative error",
         "Skipped: /no/such/song.mp3: no such file or folder",
         "Ignored in folders, not audio by their names: 1 x .jpg",
     ):
@@ -181,7 +182,7 @@ def test_a_messy_folder(folder, tmp_path, clips, capsys):
 
 def test_nothing_to_measure(tmp_path, capsys):
     json_file = tmp_path / "errors.json"
-    arguments = ["ablate", str(tmp_path), "/no/such/song.mp3", "--json", str(json_file)]
+    arguments = ["ablate", "/no/such/song.mp3", "--json", str(json_file)]
     assert main(arguments) == 1
     assert "Nothing could be measured." in capsys.readouterr().out
     document = json.loads(json_file.read_text())
@@ -189,12 +190,57 @@ def test_nothing_to_measure(tmp_path, capsys):
         {"name": "/no/such/song.mp3", "reason": "no such file or folder"}
     ]
     assert main(["ablate", str(tmp_path)]) == 1
-    assert "No audio files were found." in capsys.readouterr().out
+    assert f"Skipped: {tmp_path}: no audio files in this fol" in capsys.readouterr().out
 
 
 def test_a_full_disk_is_reported(folder, capsys):
     assert main(["ablate", str(folder), "--csv", "/dev/full"]) == 1
     assert "/dev/full: could not be written" in capsys.readouterr().err
+
+
+def test_a_track_that_cannot_be_measured_costs_no_other(folder, tmp_path, capsys):
+    """Overflow, a header that claims 1 Hz, a headerless file, underflow, bad names."""
+    soundfile.write(tmp_path / "loud.wav", np.full(9000, 1e30), 44100, subtype="FLOAT")
+    soundfile.write(tmp_path / "slow.wav", np.ones(9000), 1)
+    soundfile.write(
+        tmp_path / "quiet.wav", np.full(9000, 1e-30), 44100, subtype="FLOAT"
+    )
+    (tmp_path / "headerless.raw").write_bytes(b"x" * 999)
+    soundfile.write(tmp_path / "good.wav", np.ones(9000), 44100)
+    strange = os.fsencode(tmp_path) + b"/\xff\x1b[2J.wav"
+    (tmp_path / "good.wav").rename(os.fsdecode(strange))
+    os.mkfifo(tmp_path / "pipe.wav")
+    out = tmp_path / "errors.json"
+    paths = [folder, tmp_path, tmp_path / "headerless.raw", "x" * 300, ""]
+    outputs = ["--json", out, "--csv", tmp_path / "errors.csv"]
+    status = main(["ablate", *map(str, paths + outputs)])
+    text = capsys.readouterr().out
+    assert status == 1
+    assert "4 tracks" in text
+    assert "\x1b" not in text
+    skipped = {
+        item["name"]: item["reason"] for item in json.loads(out.read_text())["skipped"]
+    }
+    names = {
+        name: skipped[str(tmp_path / name)]
+        for name in ("loud.wav", "slow.wav", "quiet.wav", "headerless.raw", "pipe.wav")
+    }
+    assert names["loud.wav"].startswith("sample 0 is 1.0000000150474662e+30")
+    assert names["slow.wav"].startswith("sampled at 1 Hz by its header")
+    assert names["quiet.wav"].startswith("silent, with a peak of 1e-30")
+    assert names["headerless.raw"].startswith("samplerate must be specified")
+    assert names["pipe.wav"] == "not a regular file"
+    assert skipped["x" * 300] == "file name too long"
+    assert skipped["''"] == "no such file or folder"
+
+
+def test_a_closed_or_full_output_is_no_traceback(folder):
+    command = " ".join([*COMMAND, "ablate", str(folder)])
+    for redirection in (">&-", ">/dev/full"):
+        process = subprocess.run(
+            ["sh", "-c", f"{command} {redirection}"], stderr=subprocess.PIPE, timeout=60
+        )
+        assert b"Traceback" not in process.stderr
 
 
 def test_layouts_of_different_numbers_of_bands(folder, tmp_path):
@@ -227,6 +273,11 @@ def test_empty_filters_are_reported_once(folder, capsys):
         (["ablate", "--n-jobs", "0"], "integer other than 0, got '0'"),
         (["ablate", "--json", "/no/such/folder/x.json"], "in a folder that exists"),
         (["ablate", "--csv", "/"], "not a file in a folder that exists"),
+        (["ablate", "--n-jobs", "²"], "integer other than 0, got '²'"),
+        (["ablate", "--allocation", "2000/1/1"], "2002 bins are more than the 1025"),
+        (["ablate", "--edges", "0,1500,1500.000001,20000"], "too narrow for 32 mel"),
+        (["ablate", "--json", "x", "--csv", "./x"], "would overwrite an input or ano"),
+        (["ablate", __file__, "--csv", __file__], "would overwrite an input or ano"),
     ],
 )
 def test_wrong_usage_is_explained_with_status_2(arguments, message, capsys):

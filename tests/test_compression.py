@@ -93,7 +93,10 @@ def test_one_compression_serves_all_bands_and_a_sequence_one_each():
         ("log10", r"one of \['cbrt', 'db', .*got 'log10'"),
         (("log1p", 3, "log1p"), "got 3"),
         (("log1p", "log1p"), "2 entries for 3 bands"),
-        ((np.log, np.exp), "finite values"),
+        ({"log1p", "sqrt", "cbrt"}, "or a sequence with one a band"),
+        ((lambda power: power + 1j, np.real), "finite real values"),
+        (decibel(1e-60), "float32"),
+        ((np.log, np.exp), "finite real values"),
         ((np.sum, np.exp), "same shape"),
     ],
 )

@@ -75,8 +75,12 @@ def test_the_papers_ordering_of_representations(frames):
 def test_impossible_requests_are_refused():
     with pytest.raises(ValueError, match="n_tracks must be at least 1, got 0"):
         make_music(0)
-    with pytest.raises(ValueError, match=r"duration must be .* got 1e-05"):
-        make_music(1, duration=1e-5)
+    for duration in (1e-5, -1, np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"duration must be .* got {duration}"):
+            make_music(1, duration=duration)
+    for sr in (0, 100, np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"sr must be .* got {sr}"):
+            make_music(1, sr=sr)
 
 
 def test_the_shortest_tracks_are_audio():

@@ -13,6 +13,12 @@ SCALES = ["slaney", "htk"]
 RTOL = 1e-12
 
 
+def test_unknown_scales_are_refused():
+    for convert in (hz_to_mel, mel_to_hz):
+        with pytest.raises(ValueError, match=r"mel_scale must be .* got 'HTK'"):
+            convert([3000.0], mel_scale="HTK")
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_mel_scale_is_librosas(scale):
     frequencies = np.concatenate([[0.0, 1e-3, 999.999, 1000.0], np.geomspace(20, 9e4)])
@@ -124,6 +130,9 @@ def test_fft_frequencies_are_librosas():
         ({"n_mels": (40, 0, 24)}, r"at least 1, one a band, got \(40, 0, 24\)"),
         ({"n_mels": (40, 32.5, 24)}, "sequence of integers"),
         ({"n_mels": 96}, "sequence of integers"),
+        ({"n_mels": {40, 32, 24}}, "sequence of integers"),
+        ({"band_edges": (0, "low", 6000, 20000)}, "at least two frequencies in Hz"),
+        ({"band_edges": (0, 1500, 1500.0000001, 20000)}, "too narrow for 32 mel"),
         ({"mel_scale": "bark"}, "mel_scale must be 'slaney' or 'htk', got 'bark'"),
         ({"norm": 2}, "norm must be 'slaney' or None, got 2"),
     ],

@@ -200,6 +200,19 @@ def test_scorer_for_another_rate(frames):
             lambda S: band_relative_errors(S, S, bands={"x": (1, 2)}),
             r"bands: 'x' \(1-2 Hz\) contains no FFT bin",
         ),
+        (lambda S: band_relative_errors(S, S, sr=0), "sr > 0"),
+        (lambda S: relative_error(1e200 * S, S), "beyond the range of float64"),
+        (lambda S: relative_error(1e-200 * S, 0 * S), "beyond the range of float64"),
+        (
+            lambda S: ErrorSpectrum.between(S, S) + ErrorSpectrum.between(S.T, S.T),
+            "5 and 2 frequencies",
+        ),
+        (
+            lambda S: neg_band_reconstruction_errors(
+                Identity(), S, bands={"overall": (0, 1)}
+            ),
+            "the name 'overall'",
+        ),
     ],
 )
 def test_impossible_input_is_refused(call, message):

@@ -39,6 +39,11 @@ def test_their_number_is_that_of_compositions(total, n_bands):
         assert len(allocations(total, n_bands, step=1)) == comb(total - 1, n_bands - 1)
 
 
+def test_small_integers_of_numpy_do_not_wrap_around():
+    eight = np.uint8(8)
+    assert allocations(96, 3, step=eight, minimum=eight) == allocations(96, 3)
+
+
 def test_the_papers_allocations_are_among_them():
     assert {(40, 32, 24), (32, 32, 32), (24, 32, 40)} <= set(allocations(96, 3))
 
@@ -46,10 +51,11 @@ def test_the_papers_allocations_are_among_them():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"total": 0}, "total must be at least 1, got 0"),
-        ({"n_bands": 0}, "n_bands must be at least 1"),
-        ({"step": 0}, "step must be at least 1"),
-        ({"minimum": 0}, "minimum must be at least 1"),
+        ({"total": 0}, "total must be an integer of at least 1, got 0"),
+        ({"total": 96.0}, "total must be an integer of at least 1, got 96.0"),
+        ({"n_bands": 0}, "n_bands must be an integer of at least 1"),
+        ({"step": 0}, "step must be an integer of at least 1"),
+        ({"minimum": 0}, "minimum must be an integer of at least 1"),
         ({"step": 7}, "total=96 is not a multiple of step=7"),
         ({"n_bands": 13}, "too few for 13 bands of at least 8 bins"),
     ],

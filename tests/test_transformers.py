@@ -364,11 +364,49 @@ def test_features_that_cannot_be_decoded_are_refused(frames):
         hrmel.inverse_transform(set_value(features, np.nan))
     # exp(100) is beyond float32.
     with pytest.raises(
-        ValueError, match=r"band0_mel07_.*value 100, which is too large"
+        ValueError, match="to 100 cannot be decompressed in float32: col"
     ):
         hrmel.inverse_transform(set_value(features, 100.0))
     with pytest.raises(ValueError, match="95 features, but HRMelTransformer makes 96"):
         hrmel.inverse_transform(features[:, :-1])
+
+
+@pytest.mark.parametrize(
+    ("params", "value"), [({}, 3e38), ({"gain": 1e-40}, 10.0), ({"gain": 1e-46}, 1.0)]
+)
+def test_overflow_in_decoding_is_refused(frames, params, value):
+    plain = LogMelTransformer(compression="identity", **params).fit(frames)
+    features = np.full((1, 96), value, dtype=np.float32)
+    with pytest.raises(
+        ValueError, match=r"cannot be (decoded|decompressed) in float32"
+    ):
+        plain.inverse_transform(features)
+
+
+def test_overflow_in_encoding_is_refused(frames):
+    loud = LogMelTransformer(gain=1e38).fit(frames)
+    with pytest.raises(ValueError, match="cannot be encoded in float32: column"):
+        loud.transform(np.float32(1e6) * frames)
+
+
+def test_parameters_set_after_fit_wait_for_the_next(frames):
+    hrmel = HRMelTransformer().fit(frames)
+    features = hrmel.transform(frames)
+    hrmel.set_params(gain=np.nan, n_mels=(1, 1, 1), compression="identity")
+    assert_array_equal(hrmel.transform(frames), features)
+
+
+def in_place_exp(values):
+    return np.expm1(values, out=values)
+
+
+def test_compressions_that_work_in_place_change_nothing_of_the_user(frames):
+    careless = LogMelTransformer(compression=(np.log1p, in_place_exp)).fit(frames)
+    features = careless.transform(frames)
+    kept = features.copy()
+    power = careless.inverse_transform(features)
+    assert_array_equal(features, kept)
+    assert_array_equal(power, LogMelTransformer().fit(frames).inverse_transform(kept))
 
 
 def test_another_frame_size_than_in_fit_is_refused(frames):
