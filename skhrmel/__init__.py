@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skhrmel._front_end import AudioFrontEnd
+    from skhrmel._pooling import FramePooling
     from skhrmel._transformers import (
         EmptyFilterWarning,
         HRMelTransformer,
@@ -12,7 +14,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["EmptyFilterWarning", "HRMelTransformer", "LogMelTransformer"]
+_HOMES = {
+    "AudioFrontEnd": "skhrmel._front_end",
+    "EmptyFilterWarning": "skhrmel._transformers",
+    "FramePooling": "skhrmel._pooling",
+    "HRMelTransformer": "skhrmel._transformers",
+    "LogMelTransformer": "skhrmel._transformers",
+}
+
+__all__ = [
+    "AudioFrontEnd",
+    "EmptyFilterWarning",
+    "FramePooling",
+    "HRMelTransformer",
+    "LogMelTransformer",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,8 +37,8 @@ def __getattr__(name: str) -> Any:
     Importing scikit-learn takes seconds, in which the command could not yet answer
     Ctrl-C.
     """
-    if name in __all__:
-        return getattr(import_module("skhrmel._transformers"), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

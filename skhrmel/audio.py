@@ -110,10 +110,10 @@ class ClipReader:
         if isinstance(clip, str | os.PathLike) or hasattr(clip, "read"):
             raw = self._decoded(clip, label)
         else:
-            raw = _cut(_as_channels(clip, label))
+            raw = _cut(as_channels(clip, label), label)
         n_samples = 0
         for block in raw:
-            mixed = self._mix(block, label)
+            mixed = self.mix(block, label)
             n_samples += mixed.shape[1]
             yield mixed
         if n_samples == 0:
@@ -147,7 +147,26 @@ class ClipReader:
         rest = np.empty((0, file.channels), dtype=self.dtype)
         yield stream.resample_chunk(rest, last=True).T
 
-    def _mix(self, block: NDArray, label: str) -> NDArray:
+    def mix(self, block: NDArray, label: str = "clip") -> NDArray:
+        """Scale samples to floating point and mix their channels.
+
+        Parameters
+        ----------
+        block : ndarray of shape (n_channels, n_samples)
+            Samples: floats, int16 or int32.
+        label : str, default="clip"
+            What messages call the clip.
+
+        Returns
+        -------
+        mixed : ndarray of shape (n_mixed_channels, n_samples)
+            One channel for ``"mono"``, two for ``"mid_side"``.
+
+        Raises
+        ------
+        AudioError
+            If ``"mid_side"`` does not get two channels.
+        """
         if block.dtype in _FULL_SCALE:
             scale = np.dtype(self.dtype).type(1 / _FULL_SCALE[block.dtype])
             block = block.astype(self.dtype) * scale
@@ -283,7 +302,26 @@ def _decode(file: soundfile.SoundFile, dtype: str) -> Iterator[NDArray]:
         yield block.T
 
 
-def _as_channels(clip: Any, label: str) -> NDArray:
+def as_channels(clip: Any, label: str = "clip") -> NDArray:
+    """Check samples and give them their channel axis.
+
+    Parameters
+    ----------
+    clip : array-like of shape (n_samples,) or (n_channels, n_samples)
+        Samples: floats, int16 or int32.
+    label : str, default="clip"
+        What messages call the clip.
+
+    Returns
+    -------
+    samples : ndarray of shape (n_channels, n_samples)
+        The same samples.
+
+    Raises
+    ------
+    AudioError
+        If the shape or the type is another.
+    """
     samples = np.asarray(clip)
     label = f"{label} of shape {samples.shape}"
     if samples.dtype not in _FULL_SCALE and samples.dtype.kind != "f":
@@ -295,14 +333,15 @@ def _as_channels(clip: Any, label: str) -> NDArray:
         return samples[None, :]
     if samples.ndim != 2:
         raise AudioError(f"{label}: expected (n_samples,) or (n_channels, n_samples)")
-    if samples.shape[0] > samples.shape[1] > 0:
-        raise AudioError(
-            f"{label}: more channels than samples; expected (n_channels, n_samples)"
-        )
     return samples
 
 
-def _cut(samples: NDArray) -> Iterator[NDArray]:
+def _cut(samples: NDArray, label: str) -> Iterator[NDArray]:
+    if samples.shape[0] > samples.shape[1] > 0:
+        raise AudioError(
+            f"{label} of shape {samples.shape}: more channels than samples; expected "
+            "(n_channels, n_samples)"
+        )
     for start in range(0, samples.shape[1], _BLOCK_SAMPLES):
         yield samples[:, start : start + _BLOCK_SAMPLES]
 

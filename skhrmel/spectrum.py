@@ -151,20 +151,26 @@ class PowerSpectrum:
         How to cut the waveform into frames.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the samples, the FFT and the power.
+    eager : bool, default=False
+        If True, a frame is made as soon as its last sample is there, at the cost of a
+        whole tile; if False, once it is part of a full tile or the waveform ends.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skhrmel.spectrum import Framing, PowerSpectrum
-    >>> spectrum = PowerSpectrum(Framing())
+    >>> spectrum = PowerSpectrum(Framing(), eager=True)
     >>> [tile.new for tile in spectrum.push(np.zeros(1464))]
     [slice(0, 1, None)]
     >>> [tile.new for tile in spectrum.push(np.zeros(441))]
     [slice(1, 2, None)]
     """
 
-    def __init__(self, framing: Framing, dtype: str = "float32") -> None:
+    def __init__(
+        self, framing: Framing, dtype: str = "float32", *, eager: bool = False
+    ) -> None:
         self.framing = framing
+        self.eager = eager
         self.dtype = np.dtype(dtype)
         # Samples beyond this could make power beyond the largest number.
         self._limit = np.sqrt(np.finfo(dtype).max) / framing.weights.sum() / 2
@@ -211,6 +217,8 @@ class PowerSpectrum:
         """
         for padded in self._padder.finish():
             yield from self._advance(padded)
+        if len(self._pending) >= self.framing.n_fft:
+            yield self._make_tile()
 
     def _check(self, piece: NDArray) -> None:
         # Written so that NaN fails as well.
@@ -233,7 +241,8 @@ class PowerSpectrum:
             stop = position + span - len(self._pending)
             self._pending = np.concatenate([self._pending, samples[position:stop]])
             position = min(stop, len(samples))
-            if len(self._pending) >= self.framing.n_fft:
+            enough = self.framing.n_fft if self.eager else span
+            if len(self._pending) >= enough:
                 yield self._make_tile()
                 skipped = min(self._skip, len(samples) - position)
                 self._skip -= skipped

@@ -324,8 +324,9 @@ def wait_until_loaded(process, library):
 )
 def test_ctrl_c_ends_cleanly(long_folder, n_jobs, library, seconds):
     """During the imports, which take two seconds, and while tracks are measured."""
+    many = [f"--allocation={k}/20/20" for k in range(20, 50)]
     process = subprocess.Popen(
-        [*COMMAND, "ablate", str(long_folder), "-j", n_jobs],
+        [*COMMAND, "ablate", str(long_folder), "-j", n_jobs, *many],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

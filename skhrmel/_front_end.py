@@ -1,0 +1,530 @@
+"""AudioFrontEnd: from clips to features and back."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from skhrmel._threads import one_blas_thread
+from skhrmel._transformers import HRMelTransformer, _BaseMelTransformer
+from skhrmel.audio import (
+    RESAMPLERS,
+    AudioError,
+    Channels,
+    Clip,
+    ClipReader,
+    as_channels,
+)
+from skhrmel.griffin_lim import InitialPhase, griffin_lim
+from skhrmel.spectrum import Framing, PadMode, PowerSpectrum, Tile
+
+# Frames given to `partial_fit` at a time, at least.
+_FIT_FRAMES = 1024
+
+# Features grow by at most this many bytes at a time, so that a long clip's features
+# take little more memory than they fill.
+_GROWTH = 1 << 24
+
+
+class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Features of audio clips, frame by frame, and audio back from features.
+
+    Reads clips of any length block by block, cuts them into frames, and runs the power
+    spectrum of 128 frames at a time through a transformer of frames while it is in
+    cache. The spectrogram of a whole clip never exists.
+
+    What a clip's features are depends on nothing but the clip: not on the others, on
+    `n_jobs`, or on the pieces in which `stream` gets it, to the last bit.
+
+    Parameters
+    ----------
+    transformer : estimator or None, default=None
+        Transformer of power-spectrum frames; None is ``HRMelTransformer(sr=sr)``. Any
+        transformer that treats frames one by one will do.
+    sr : float, default=44100
+        Sampling rate in Hz that clips must have or are resampled to.
+    n_fft : int, default=2048
+        Length of a frame and of its FFT in samples; even.
+    hop_length : int, default=441
+        Distance of neighbouring frames in samples.
+    win_length : int or None, default=None
+        Length of the window in samples; None is `n_fft`.
+    window : str or tuple, default="hann"
+        Window that ``scipy.signal.get_window`` knows; periodic.
+    center : bool, default=True
+        If True, frame ``t`` is centred on sample ``t * hop_length`` and clips are
+        padded on both sides; else it begins there.
+    pad_mode : {"constant", "edge", "reflect"}, default="constant"
+        What is padded: zeros, the outermost sample, or the mirrored clip.
+    channels : {"mono", "each", "mid_side"}, default="mono"
+        ``"mono"`` averages the channels of a clip; ``"each"`` keeps them;
+        ``"mid_side"`` makes half the sum and half the difference of two.
+    resample : {"soxr_vhq", "soxr_hq", "soxr_mq", "soxr_lq", "soxr_qq"} or None, \
+            default=None
+        Quality at which files at another rate are resampled. None refuses them:
+        resampling is never silent.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of samples, spectra and features.
+    n_iter : int, default=32
+        Iterations of Griffin-Lim in `inverse_transform`.
+    momentum : float, default=0.99
+        Momentum of Griffin-Lim, see `skhrmel.griffin_lim.griffin_lim`.
+    init : {"random", "zero"}, default="random"
+        Initial phase of Griffin-Lim.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the initial phase, the same for every clip.
+    n_jobs : int or None, default=None
+        Number of clips worked on at the same time, in threads unless a
+        ``joblib.parallel_config`` says otherwise; -1 uses every core.
+
+    Attributes
+    ----------
+    transformer_ : estimator
+        The fitted transformer of frames.
+    n_features_out_ : int
+        Number of features of a frame.
+
+    See Also
+    --------
+    FramePooling : Summarise the frames of each clip for a classifier.
+    HRMelTransformer : The default transformer of frames.
+
+    Examples
+    --------
+    >>> from skhrmel import AudioFrontEnd
+    >>> from skhrmel.datasets import make_music
+    >>> clips, _ = make_music(2, duration=1.0)
+    >>> front_end = AudioFrontEnd()
+    >>> features = front_end.fit_transform(clips)
+    >>> [f.shape for f in features]
+    [(101, 96), (101, 96)]
+    >>> [y.shape for y in front_end.inverse_transform(features)]
+    [(44100,), (44100,)]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "transformer": [HasMethods(["fit", "transform"]), None],
+        "sr": [Interval(Real, 0, None, closed="neither")],
+        "n_fft": [Interval(Integral, 2, None, closed="left")],
+        "hop_length": [Interval(Integral, 1, None, closed="left")],
+        "win_length": [Interval(Integral, 1, None, closed="left"), None],
+        "window": [str, tuple],
+        "center": ["boolean"],
+        "pad_mode": [StrOptions({"constant", "edge", "reflect"})],
+        "channels": [StrOptions({"mono", "each", "mid_side"})],
+        "resample": [StrOptions(set(RESAMPLERS)), None],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, None, closed="left")],
+        "init": [StrOptions({"random", "zero"})],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        transformer: Any = None,
+        *,
+        sr: float = 44100,
+        n_fft: int = 2048,
+        hop_length: int = 441,
+        win_length: int | None = None,
+        window: str | tuple = "hann",
+        center: bool = True,
+        pad_mode: PadMode = "constant",
+        channels: Channels = "mono",
+        resample: str | None = None,
+        dtype: str = "float32",
+        n_iter: int = 32,
+        momentum: float = 0.99,
+        init: InitialPhase = "random",
+        random_state: int | RandomState | None = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.transformer = transformer
+        self.sr = sr
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.win_length = win_length
+        self.window = window
+        self.center = center
+        self.pad_mode = pad_mode
+        self.channels = channels
+        self.resample = resample
+        self.dtype = dtype
+        self.n_iter = n_iter
+        self.momentum = momentum
+        self.init = init
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    # The inner transformer checks its own parameters when it is fitted.
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Sequence[Clip], y: Any = None) -> Self:  # noqa: ARG002
+        """Fit the transformer of frames.
+
+        Clips are read only if the transformer learns from frames: then all are
+        streamed through its `partial_fit`, or, if it has none, their frames are
+        gathered in memory for its `fit`. The transformers of skhrmel do not.
+
+        Parameters
+        ----------
+        X : sequence of clips
+            As for `transform`.
+        y : None
+            Ignored; part of scikit-learn's interface.
+
+        Returns
+        -------
+        self : object
+            The fitted front end.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is impossible, the transformer is made for another rate, or
+            a clip is useless.
+        """
+        _check_sequence(X)
+        framing = Framing(
+            self.n_fft,
+            self.hop_length,
+            self.win_length,
+            self.window,
+            self.center,
+            self.pad_mode,
+        )
+        reader = ClipReader(self.sr, self.channels, self.resample, self.dtype)
+        transformer = self._make_transformer()
+        silence = np.zeros((1, self.n_fft // 2 + 1), dtype=self.dtype)
+        if isinstance(transformer, _BaseMelTransformer):
+            transformer.fit(silence)
+        else:
+            _fit_on_frames(transformer, _Extractor(reader, framing, _keep_power), X)
+        self.transformer_ = transformer
+        self.n_features_out_ = np.asarray(transformer.transform(silence)).shape[1]
+        self._framing = framing
+        self._reader = reader
+        return self
+
+    def transform(self, X: Sequence[Clip]) -> list[NDArray]:
+        """Compute the features of clips.
+
+        Parameters
+        ----------
+        X : sequence of clips
+            Each a path to an audio file, an open binary file, or samples of shape
+            ``(n_samples,)`` or ``(n_channels, n_samples)`` at the rate `sr`: floats, or
+            int16 and int32, which are scaled to [-1, 1).
+
+        Returns
+        -------
+        features : list of ndarray of shape (n_frames, n_features)
+            In the order of `X`; of shape ``(n_channels, n_frames, n_features)`` unless
+            `channels` is ``"mono"``.
+
+        Raises
+        ------
+        AudioError
+            If a clip cannot be read, is empty or too short for one frame, has samples
+            that are not finite, or is at another rate and may not be resampled. The
+            message names the clip.
+        """
+        check_is_fitted(self)
+        _check_sequence(X)
+        extractor = self._extractor()
+        with one_blas_thread():
+            return Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_extract)(extractor, clip, k) for k, clip in enumerate(X)
+            )
+
+    def stream(self, blocks: Iterable[ArrayLike]) -> Iterator[NDArray]:
+        """Compute features while the samples of one clip arrive.
+
+        Put together, what is yielded equals what `transform` gives for the whole clip,
+        to the last bit and however the samples are cut into blocks.
+
+        Parameters
+        ----------
+        blocks : iterable of array-like of shape (n_samples,) or (n_channels, n_samples)
+            Consecutive blocks of samples at the rate `sr`, of any size; need not end.
+
+        Yields
+        ------
+        features : ndarray of shape (n_new_frames, n_features)
+            Features of the frames that a block completes; of shape
+            ``(n_channels, n_new_frames, n_features)`` unless `channels` is ``"mono"``.
+
+        Raises
+        ------
+        AudioError
+            As `transform`, naming the sample.
+        """
+        check_is_fitted(self)
+        mixed = (
+            self._reader.mix(as_channels(block, "stream"), "stream") for block in blocks
+        )
+        for rows in self._extractor().rows(mixed, "stream", eager=True):
+            yield self._without_channel_axis(np.stack(rows))
+
+    def inverse_transform(self, X: Sequence[NDArray]) -> list[NDArray]:
+        """Reconstruct waveforms from features.
+
+        The transformer's `inverse_transform` gives power-spectrum frames, and the fast
+        Griffin-Lim algorithm a waveform that has them.
+
+        Parameters
+        ----------
+        X : sequence of ndarray of shape (n_frames, n_features)
+            Features as `transform` gives them.
+
+        Returns
+        -------
+        waveforms : list of ndarray of shape (n_samples,)
+            In the order of `X`, with ``n_samples = (n_frames - 1) * hop_length`` if the
+            frames are centred; of shape ``(n_channels, n_samples)`` unless `channels`
+            is ``"mono"``. ``"mid_side"`` gives left and right.
+
+        Raises
+        ------
+        ValueError
+            If an item of `X` has another shape than `transform` gives.
+        """
+        check_is_fitted(self)
+        seed = self.random_state
+        if not isinstance(seed, Integral):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        with one_blas_thread():
+            return Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(_reconstruct)(self, features, k, seed)
+                for k, features in enumerate(X)
+            )
+
+    def get_feature_names_out(self, input_features: None = None) -> NDArray:  # noqa: ARG002
+        """Name the features of a frame.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored; clips have no names of features.
+
+        Returns
+        -------
+        feature_names_out : ndarray of shape (n_features_out_,)
+            The names that the transformer gives.
+        """
+        check_is_fitted(self)
+        return self.transformer_.get_feature_names_out()
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say that clips are no table."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+    def _make_transformer(self) -> Any:
+        if self.transformer is None:
+            return HRMelTransformer(sr=self.sr)
+        for name, value in self.transformer.get_params().items():
+            if (name == "sr" or name.endswith("__sr")) and value != self.sr:
+                raise ValueError(
+                    f"transformer has {name}={value!r}, but the front end has "
+                    f"sr={self.sr!r}: set both to the rate of the clips."
+                )
+        return clone(self.transformer)
+
+    def _extractor(self) -> "_Extractor":
+        return _Extractor(self._reader, self._framing, _encoder(self.transformer_))
+
+    def _without_channel_axis(self, features: NDArray) -> NDArray:
+        return features[0] if self.channels == "mono" else features
+
+
+Encode = Callable[[NDArray], NDArray]
+
+
+@dataclass(frozen=True)
+class _Extractor:
+    """Runs the samples of clips through an `encode` function of tiles of power."""
+
+    reader: ClipReader
+    framing: Framing
+    encode: Encode
+
+    def rows(
+        self, blocks: Iterable[NDArray], label: str, *, eager: bool = False
+    ) -> Iterator[list[NDArray]]:
+        """Give the encoded frames of each channel as they are completed."""
+        spectra: list[PowerSpectrum] = []
+        n_frames = 0
+        try:
+            for block in blocks:
+                if not spectra:
+                    spectra = [
+                        PowerSpectrum(self.framing, self.reader.dtype, eager=eager)
+                        for _ in block
+                    ]
+                pairs = zip(spectra, block, strict=True)
+                for tiles in zip(*(s.push(y) for s, y in pairs), strict=True):
+                    n_frames += 1
+                    yield self._encode(tiles)
+            for tiles in zip(*(s.finish() for s in spectra), strict=True):
+                n_frames += 1
+                yield self._encode(tiles)
+        except AudioError:
+            raise
+        except ValueError as error:
+            raise AudioError(f"{label}: {error}") from error
+        if n_frames == 0:
+            needed = 1 if self.framing.center else self.framing.n_fft
+            raise AudioError(
+                f"{label}: too short for one frame; expected at least {needed} samples"
+            )
+
+    def _encode(self, tiles: tuple[Tile, ...]) -> list[NDArray]:
+        # All rows are encoded, then the new ones picked: products of other shapes may
+        # round differently.
+        return [self.encode(power)[new] for power, new in tiles]
+
+
+class _Rows:
+    """An array that grows as rows are appended."""
+
+    def __init__(self, first: NDArray) -> None:
+        self._data = np.empty((0, first.shape[1]), dtype=first.dtype)
+        self._n_rows = 0
+        self.append(first)
+
+    def append(self, rows: NDArray) -> None:
+        """Add rows at the end."""
+        needed = self._n_rows + len(rows)
+        if needed > len(self._data):
+            most = max(1, _GROWTH // (rows.itemsize * rows.shape[1]))
+            room = max(needed, self._n_rows + min(self._n_rows, most))
+            # In place where the operating system can remap pages.
+            self._data.resize((room, rows.shape[1]), refcheck=False)
+        self._data[self._n_rows : needed] = rows
+        self._n_rows = needed
+
+    def take(self) -> NDArray:
+        """Give up the array."""
+        self._data.resize((self._n_rows, self._data.shape[1]), refcheck=False)
+        return self._data
+
+
+def _extract(extractor: _Extractor, clip: Clip, number: int) -> NDArray:
+    """Compute the features of one clip."""
+    label = str(clip) if hasattr(clip, "__fspath__") or isinstance(clip, str) else None
+    label = label or f"clip {number}"
+    channels: list[_Rows] = []
+    with _one_thread_in_a_worker():
+        for rows in extractor.rows(extractor.reader.blocks(clip, label), label):
+            if not channels:
+                channels = [_Rows(channel) for channel in rows]
+                continue
+            for channel, new in zip(channels, rows, strict=True):
+                channel.append(new)
+    features = [channel.take() for channel in channels]
+    return features[0] if extractor.reader.channels == "mono" else np.stack(features)
+
+
+def _reconstruct(
+    front_end: AudioFrontEnd, features: NDArray, number: int, seed: int
+) -> NDArray:
+    """Compute the waveform of one clip."""
+    wanted = 2 if front_end.channels == "mono" else 3
+    features = np.asarray(features)
+    if features.ndim != wanted or features.shape[-1] != front_end.n_features_out_:
+        axes = "n_frames, " if wanted == 2 else "n_channels, n_frames, "
+        raise ValueError(
+            f"Features of clip {number} have shape {features.shape}, expected "
+            f"({axes}{front_end.n_features_out_})."
+        )
+    channels = features[None] if wanted == 2 else features
+    with _one_thread_in_a_worker():
+        waveforms = np.stack(
+            [
+                griffin_lim(
+                    front_end.transformer_.inverse_transform(channel),
+                    front_end._framing,
+                    n_iter=front_end.n_iter,
+                    momentum=front_end.momentum,
+                    init=front_end.init,
+                    random_state=seed,
+                )
+                for channel in channels
+            ]
+        )
+    if front_end.channels == "mid_side":
+        mid, side = waveforms
+        return np.stack([mid + side, mid - side])
+    return waveforms[0] if wanted == 2 else waveforms
+
+
+def _one_thread_in_a_worker() -> AbstractContextManager:
+    """Keep BLAS to one thread in a worker process.
+
+    Threads share the limit that their parent has set. If each set and restored its own,
+    the last to end would restore another's.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return one_blas_thread() if in_main_thread else nullcontext()
+
+
+def _encoder(transformer: Any) -> Encode:
+    if not isinstance(transformer, _BaseMelTransformer):
+        return lambda power: np.asarray(transformer.transform(power))
+
+    def encode(power: NDArray) -> NDArray:
+        # Power that is known to be finite and not negative need not be checked again.
+        features = np.empty((len(power), len(transformer.mel_basis_)), power.dtype)
+        transformer._encode(power, features)
+        return features
+
+    return encode
+
+
+def _keep_power(power: NDArray) -> NDArray:
+    return power
+
+
+def _fit_on_frames(transformer: Any, extractor: _Extractor, X: Sequence[Clip]) -> None:
+    """Fit a transformer that learns from frames, in batches if it can."""
+    batch: list[NDArray] = []
+    for number, clip in enumerate(X):
+        label = f"clip {number}"
+        for rows in extractor.rows(extractor.reader.blocks(clip, label), label):
+            batch += [channel.copy() for channel in rows]
+            # A batch is held back, so that the last one is not a few frames.
+            if hasattr(transformer, "partial_fit"):
+                while sum(map(len, batch)) >= 2 * _FIT_FRAMES:
+                    frames = np.concatenate(batch)
+                    transformer.partial_fit(frames[:_FIT_FRAMES])
+                    batch = [frames[_FIT_FRAMES:]]
+    frames = np.concatenate(batch)
+    if hasattr(transformer, "partial_fit"):
+        transformer.partial_fit(frames)
+    else:
+        transformer.fit(frames)
+
+
+def _check_sequence(X: Any) -> None:
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+        raise ValueError(
+            f"X must be a sequence of clips, got {type(X).__name__}; put a single clip "
+            "into a list."
+        )
