@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -302,13 +304,14 @@ def _give_clip(clip: NDArray) -> tuple[NDArray, str]:
 def _measure_with_progress(
     tracks: Sequence[Track], representations: dict[str, BaseEstimator], n_jobs: int
 ) -> list[TrackResult]:
-    results = measure_tracks(
-        tracks,
-        representations,
-        n_fft=N_FFT,
-        hop_length=HOP_LENGTH,
-        n_jobs=max(-MAX_JOBS, min(n_jobs, len(tracks), MAX_JOBS)) or 1,
-    )
+    with _ctrl_c_for_this_process_only():
+        results = measure_tracks(
+            tracks,
+            representations,
+            n_fft=N_FFT,
+            hop_length=HOP_LENGTH,
+            n_jobs=max(-MAX_JOBS, min(n_jobs, len(tracks), MAX_JOBS)) or 1,
+        )
     console = Console(stderr=True)
     if not console.is_terminal:
         return list(results)
@@ -328,6 +331,20 @@ def _measure_with_progress(
             measured.append(result)
             progress.update(task, advance=1, last=result.name)
     return measured
+
+
+@contextmanager
+def _ctrl_c_for_this_process_only() -> Iterator[None]:
+    """Start workers that leave Ctrl-C to this process, which then ends them.
+
+    A terminal sends it to all, and workers would each print where it hit them. What is
+    ignored when a process starts stays ignored in it; here, only for that moment.
+    """
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _console() -> Console:

@@ -209,9 +209,9 @@ def measure_tracks(
         Number of joblib workers; None is 1 unless a ``joblib.parallel_config`` says
         otherwise.
 
-    Yields
-    ------
-    result : TrackResult
+    Returns
+    -------
+    results : iterator of TrackResult
         The results in the order of `tracks`, each as soon as it is there.
 
     Examples
@@ -224,12 +224,13 @@ def measure_tracks(
     ['chorale', 'piano']
     """
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    yield from parallel(
+    results: Iterator[TrackResult] = parallel(
         delayed(measure_track)(
             track, representations, n_fft=n_fft, hop_length=hop_length
         )
         for track in tracks
     )
+    return results
 
 
 def stack_errors(
