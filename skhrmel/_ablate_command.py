@@ -338,13 +338,19 @@ def _ctrl_c_for_this_process_only() -> Iterator[None]:
     """Start workers that leave Ctrl-C to this process, which then ends them.
 
     A terminal sends it to all, and workers would each print where it hit them. What is
-    ignored when a process starts stays ignored in it; here, only for that moment.
+    ignored when a process starts stays ignored in it. Here it is blocked meanwhile, and
+    so waits for the end, where the operating system can do that.
     """
+    can_block = hasattr(signal, "pthread_sigmask")
+    if can_block:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
+        if can_block:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _console() -> Console:

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import librosa
 import numpy as np
 import pytest
@@ -5,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skhrmel.spectrum import power_blocks, power_frames
+from skhrmel.spectrum import (
+    _find_route,
+    _SciPyRoute,
+    power_blocks,
+    power_frames,
+)
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-6), (np.float64, 1e-13)])
@@ -51,6 +60,67 @@ def test_number_of_frames(n_samples, hop_length):
 
 def test_blocks_are_the_frames(clips):
     assert_array_equal(np.vstack(list(power_blocks(clips[0]))), power_frames(clips[0]))
+
+
+@given(
+    seed=st.integers(0, 999),
+    exponent=st.floats(-12, 12),
+    hop=st.integers(1, 3000),
+    n_frames=st.integers(1, 20),
+)
+def test_the_compiled_route_is_scipys_to_rounding(seed, exponent, hop, n_frames):
+    rng = np.random.default_rng(seed)
+    samples = rng.standard_normal(2048 + (n_frames - 1) * hop) * 10**exponent
+    weights = rng.uniform(0, 1, 2048)
+    new = slice(0, n_frames)
+    fill = _find_route(weights.astype(np.float32))
+    assert not isinstance(fill, _SciPyRoute)
+    power = np.empty((128, 1025), dtype=np.float32)
+    fill(samples.astype(np.float32), hop, power, new)
+    expected = np.empty((128, 1025))
+    _SciPyRoute(weights.astype(np.float32).astype(np.float64))(
+        samples.astype(np.float32).astype(np.float64), hop, expected, new
+    )
+    # The error of a float32 FFT of 2048 points is some units in the last place of the
+    # root of its energy, which is that of a typical bin here.
+    error = np.sqrt(power[new]) - np.sqrt(expected[new])
+    assert np.abs(error).max() < 2e-6 * np.sqrt(expected[new].max())
+
+
+HASH = """
+import hashlib, numpy
+from skhrmel.spectrum import power_frames
+y = numpy.random.default_rng(0).standard_normal(99_999).astype(numpy.float32)
+print(hashlib.sha256(power_frames(y).tobytes()).hexdigest())
+"""
+
+
+def test_compiled_now_or_before_gives_the_same_bits(tmp_path):
+    """The machine code that is kept is made in another way than that in memory."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    hashes = [
+        subprocess.check_output([sys.executable, "-c", HASH], env=environment)
+        for _ in range(2)
+    ]
+    assert hashes[0] == hashes[1]
+    assert any(tmp_path.rglob("*.nbc"))
+
+
+def test_a_place_to_keep_machine_code_is_not_needed(tmp_path):
+    """For instance a package that root has installed, and a user without a home."""
+    blocked = tmp_path / "file"
+    blocked.touch()
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(blocked / "cache")}
+    assert subprocess.check_output([sys.executable, "-c", HASH], env=environment)
+
+
+def test_frames_of_the_compiled_route_stand_alone():
+    samples = np.random.default_rng(0).standard_normal(2048 + 441).astype(np.float32)
+    fill = _find_route(np.hanning(2048).astype(np.float32))
+    both, second = np.empty((2, 1025), np.float32), np.empty((1, 1025), np.float32)
+    fill(samples, 441, both, slice(0, 2))
+    fill(samples[441:], 441, second, slice(0, 1))
+    assert_array_equal(both[1:], second)
 
 
 def test_a_sine_has_its_power_where_its_frequency_is():
