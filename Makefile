@@ -18,8 +18,9 @@ test: lint
 lint: $(VENV)/.installed-test
 	$(BIN)/pre-commit run --all-files
 
-benchmark: $(VENV)/.installed
+benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/bench_transform.py
+	$(BIN)/python benchmarks/bench_front_end.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -34,4 +35,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[test]'
+	@touch $@
+
+$(VENV)/.installed-benchmark: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet $(EDITABLE) '.[benchmark]'
 	@touch $@
