@@ -4,19 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skhrmel._base import EmptyFilterWarning
     from skhrmel._front_end import AudioFrontEnd
     from skhrmel._pooling import FramePooling
-    from skhrmel._transformers import (
-        EmptyFilterWarning,
-        HRMelTransformer,
-        LogMelTransformer,
-    )
+    from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AudioFrontEnd": "skhrmel._front_end",
-    "EmptyFilterWarning": "skhrmel._transformers",
+    "EmptyFilterWarning": "skhrmel._base",
     "FramePooling": "skhrmel._pooling",
     "HRMelTransformer": "skhrmel._transformers",
     "LogMelTransformer": "skhrmel._transformers",

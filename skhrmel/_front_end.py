@@ -1,9 +1,6 @@
 """AudioFrontEnd: from clips to features and back."""
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -16,25 +13,20 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skhrmel._threads import one_blas_thread
-from skhrmel._transformers import HRMelTransformer, _BaseMelTransformer
-from skhrmel.audio import (
-    RESAMPLERS,
-    AudioError,
-    Channels,
-    Clip,
-    ClipReader,
-    as_channels,
+from skhrmel._base import BaseMelTransformer
+from skhrmel._extractor import (
+    Extractor,
+    extract,
+    fit_on_frames,
+    keep_power,
+    make_encoder,
+    one_thread_in_a_worker,
 )
+from skhrmel._threads import one_blas_thread
+from skhrmel._transformers import HRMelTransformer
+from skhrmel.audio import RESAMPLERS, Channels, Clip, ClipReader, as_channels
+from skhrmel.framing import Framing, PadMode
 from skhrmel.griffin_lim import InitialPhase, griffin_lim
-from skhrmel.spectrum import Framing, PadMode, PowerSpectrum, Tile
-
-# Frames given to `partial_fit` at a time, at least.
-_FIT_FRAMES = 1024
-
-# Features grow by at most this many bytes at a time, so that a long clip's features
-# take little more memory than they fill.
-_GROWTH = 1 << 24
 
 
 class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
@@ -210,10 +202,10 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         reader = ClipReader(self.sr, self.channels, self.resample, self.dtype)
         transformer = self._make_transformer()
         silence = np.zeros((1, self.n_fft // 2 + 1), dtype=self.dtype)
-        if isinstance(transformer, _BaseMelTransformer):
+        if isinstance(transformer, BaseMelTransformer):
             transformer.fit(silence)
         else:
-            _fit_on_frames(transformer, _Extractor(reader, framing, _keep_power), X)
+            fit_on_frames(transformer, Extractor(reader, framing, keep_power), X)
         self.transformer_ = transformer
         self.n_features_out_ = np.asarray(transformer.transform(silence)).shape[1]
         self._framing = framing
@@ -248,7 +240,7 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         extractor = self._extractor()
         with one_blas_thread():
             return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_extract)(extractor, clip, k) for k, clip in enumerate(X)
+                delayed(extract)(extractor, clip, k) for k, clip in enumerate(X)
             )
 
     def stream(self, blocks: Iterable[ArrayLike]) -> Iterator[NDArray]:
@@ -347,99 +339,11 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
                 )
         return clone(self.transformer)
 
-    def _extractor(self) -> "_Extractor":
-        return _Extractor(self._reader, self._framing, _encoder(self.transformer_))
+    def _extractor(self) -> Extractor:
+        return Extractor(self._reader, self._framing, make_encoder(self.transformer_))
 
     def _without_channel_axis(self, features: NDArray) -> NDArray:
         return features[0] if self.channels == "mono" else features
-
-
-Encode = Callable[[NDArray], NDArray]
-
-
-@dataclass(frozen=True)
-class _Extractor:
-    """Runs the samples of clips through an `encode` function of tiles of power."""
-
-    reader: ClipReader
-    framing: Framing
-    encode: Encode
-
-    def rows(
-        self, blocks: Iterable[NDArray], label: str, *, eager: bool = False
-    ) -> Iterator[list[NDArray]]:
-        """Give the encoded frames of each channel as they are completed."""
-        spectra: list[PowerSpectrum] = []
-        n_frames = 0
-        try:
-            for block in blocks:
-                if not spectra:
-                    spectra = [
-                        PowerSpectrum(self.framing, self.reader.dtype, eager=eager)
-                        for _ in block
-                    ]
-                pairs = zip(spectra, block, strict=True)
-                for tiles in zip(*(s.push(y) for s, y in pairs), strict=True):
-                    n_frames += 1
-                    yield self._encode(tiles)
-            for tiles in zip(*(s.finish() for s in spectra), strict=True):
-                n_frames += 1
-                yield self._encode(tiles)
-        except AudioError:
-            raise
-        except ValueError as error:
-            raise AudioError(f"{label}: {error}") from error
-        if n_frames == 0:
-            needed = 1 if self.framing.center else self.framing.n_fft
-            raise AudioError(
-                f"{label}: too short for one frame; expected at least {needed} samples"
-            )
-
-    def _encode(self, tiles: tuple[Tile, ...]) -> list[NDArray]:
-        # All rows are encoded, then the new ones picked: products of other shapes may
-        # round differently.
-        return [self.encode(power)[new] for power, new in tiles]
-
-
-class _Rows:
-    """An array that grows as rows are appended."""
-
-    def __init__(self, first: NDArray) -> None:
-        self._data = np.empty((0, first.shape[1]), dtype=first.dtype)
-        self._n_rows = 0
-        self.append(first)
-
-    def append(self, rows: NDArray) -> None:
-        """Add rows at the end."""
-        needed = self._n_rows + len(rows)
-        if needed > len(self._data):
-            most = max(1, _GROWTH // (rows.itemsize * rows.shape[1]))
-            room = max(needed, self._n_rows + min(self._n_rows, most))
-            # In place where the operating system can remap pages.
-            self._data.resize((room, rows.shape[1]), refcheck=False)
-        self._data[self._n_rows : needed] = rows
-        self._n_rows = needed
-
-    def take(self) -> NDArray:
-        """Give up the array."""
-        self._data.resize((self._n_rows, self._data.shape[1]), refcheck=False)
-        return self._data
-
-
-def _extract(extractor: _Extractor, clip: Clip, number: int) -> NDArray:
-    """Compute the features of one clip."""
-    label = str(clip) if hasattr(clip, "__fspath__") or isinstance(clip, str) else None
-    label = label or f"clip {number}"
-    channels: list[_Rows] = []
-    with _one_thread_in_a_worker():
-        for rows in extractor.rows(extractor.reader.blocks(clip, label), label):
-            if not channels:
-                channels = [_Rows(channel) for channel in rows]
-                continue
-            for channel, new in zip(channels, rows, strict=True):
-                channel.append(new)
-    features = [channel.take() for channel in channels]
-    return features[0] if extractor.reader.channels == "mono" else np.stack(features)
 
 
 def _reconstruct(
@@ -455,7 +359,7 @@ def _reconstruct(
             f"({axes}{front_end.n_features_out_})."
         )
     channels = features[None] if wanted == 2 else features
-    with _one_thread_in_a_worker():
+    with one_thread_in_a_worker():
         waveforms = np.stack(
             [
                 griffin_lim(
@@ -473,53 +377,6 @@ def _reconstruct(
         mid, side = waveforms
         return np.stack([mid + side, mid - side])
     return waveforms[0] if wanted == 2 else waveforms
-
-
-def _one_thread_in_a_worker() -> AbstractContextManager:
-    """Keep BLAS to one thread in a worker process.
-
-    Threads share the limit that their parent has set. If each set and restored its own,
-    the last to end would restore another's.
-    """
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    return one_blas_thread() if in_main_thread else nullcontext()
-
-
-def _encoder(transformer: Any) -> Encode:
-    if not isinstance(transformer, _BaseMelTransformer):
-        return lambda power: np.asarray(transformer.transform(power))
-
-    def encode(power: NDArray) -> NDArray:
-        # Power that is known to be finite and not negative need not be checked again.
-        features = np.empty((len(power), len(transformer.mel_basis_)), power.dtype)
-        transformer._encode(power, features)
-        return features
-
-    return encode
-
-
-def _keep_power(power: NDArray) -> NDArray:
-    return power
-
-
-def _fit_on_frames(transformer: Any, extractor: _Extractor, X: Sequence[Clip]) -> None:
-    """Fit a transformer that learns from frames, in batches if it can."""
-    batch: list[NDArray] = []
-    for number, clip in enumerate(X):
-        label = f"clip {number}"
-        for rows in extractor.rows(extractor.reader.blocks(clip, label), label):
-            batch += [channel.copy() for channel in rows]
-            # A batch is held back, so that the last one is not a few frames.
-            if hasattr(transformer, "partial_fit"):
-                while sum(map(len, batch)) >= 2 * _FIT_FRAMES:
-                    frames = np.concatenate(batch)
-                    transformer.partial_fit(frames[:_FIT_FRAMES])
-                    batch = [frames[_FIT_FRAMES:]]
-    frames = np.concatenate(batch)
-    if hasattr(transformer, "partial_fit"):
-        transformer.partial_fit(frames)
-    else:
-        transformer.fit(frames)
 
 
 def _check_sequence(X: Any) -> None:

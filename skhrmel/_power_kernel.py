@@ -56,7 +56,7 @@ def _compiled(function: Callable) -> Callable:
 
 
 @_compiled
-def _butterfly(a, b, c, d):  # type: ignore[no-untyped-def]
+def _butterfly(a, b, c, d):
     """Transform four complex numbers."""
     s, t = (a[0] + c[0], a[1] + c[1]), (a[0] - c[0], a[1] - c[1])
     u, v = (b[0] + d[0], b[1] + d[1]), (b[0] - d[0], b[1] - d[1])
@@ -69,13 +69,13 @@ def _butterfly(a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _times(z, w_re, w_im):  # type: ignore[no-untyped-def]
+def _times(z, w_re, w_im):
     """Multiply two complex numbers."""
     return z[0] * w_re - z[1] * w_im, z[0] * w_im + z[1] * w_re
 
 
 @_compiled
-def _window_and_first_pass(y, window, re, im):  # type: ignore[no-untyped-def]
+def _window_and_first_pass(y, window, re, im):
     for p in range(_QUARTER):
         i, j = 2 * p, 2 * (p + _QUARTER)
         k, m = 2 * (p + 2 * _QUARTER), 2 * (p + 3 * _QUARTER)
@@ -93,7 +93,7 @@ def _window_and_first_pass(y, window, re, im):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _second_pass(x_re, x_im, y_re, y_im):  # type: ignore[no-untyped-def]
+def _second_pass(x_re, x_im, y_re, y_im):
     for r in range(4):
         for p in range(_SIXTEENTH):
             i = r * _QUARTER + p
@@ -112,7 +112,7 @@ def _second_pass(x_re, x_im, y_re, y_im):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _pass_of(n_sequences, x_re, x_im, y_re, y_im):  # type: ignore[no-untyped-def]
+def _pass_of(n_sequences, x_re, x_im, y_re, y_im):
     """Do a pass over interleaved sequences; compiled once for each number of them."""
     for p in range(_QUARTER // n_sequences):
         w = p * n_sequences
@@ -136,22 +136,22 @@ def _pass_of(n_sequences, x_re, x_im, y_re, y_im):  # type: ignore[no-untyped-de
 
 
 @_compiled
-def _pass_16(x_re, x_im, y_re, y_im):  # type: ignore[no-untyped-def]
+def _pass_16(x_re, x_im, y_re, y_im):
     _pass_of(16, x_re, x_im, y_re, y_im)
 
 
 @_compiled
-def _pass_64(x_re, x_im, y_re, y_im):  # type: ignore[no-untyped-def]
+def _pass_64(x_re, x_im, y_re, y_im):
     _pass_of(64, x_re, x_im, y_re, y_im)
 
 
 @_compiled
-def _pass_256(x_re, x_im, y_re, y_im):  # type: ignore[no-untyped-def]
+def _pass_256(x_re, x_im, y_re, y_im):
     _pass_of(256, x_re, x_im, y_re, y_im)
 
 
 @_compiled
-def _power(z_re, z_im, v_re, v_im, out):  # type: ignore[no-untyped-def]
+def _power(z_re, z_im, v_re, v_im, out):
     """Unravel the FFT of pairs into that of real samples, and square it.
 
     Bins k and M - k of the one give bins k and M - k of the other. What lies backwards
@@ -178,7 +178,7 @@ def _power(z_re, z_im, v_re, v_im, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def power_spectra(samples, hop_length, window, out):  # type: ignore[no-untyped-def] # numba infers the types
+def power_spectra(samples, hop_length, window, out):
     """Write the power spectrum of frame ``k``, at ``k * hop_length``, to ``out[k]``.
 
     Parameters

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.fft import irfft, rfft
 from sklearn.utils import check_array, check_random_state, gen_batches
 
-from skhrmel.spectrum import TILE_FRAMES, Framing
+from skhrmel._power_spectrum import TILE_FRAMES
+from skhrmel.framing import Framing
 
 InitialPhase = Literal["random", "zero"]
 

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skhrmel.framing import Framing
 from skhrmel.griffin_lim import griffin_lim, spectral_convergence
-from skhrmel.spectrum import Framing, power_frames
+from skhrmel.spectrum import power_frames
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skhrmel.spectrum import (
-    _find_route,
-    _SciPyRoute,
-    power_blocks,
-    power_frames,
-)
+from skhrmel._power_spectrum import _find_route, _SciPyRoute
+from skhrmel.spectrum import power_blocks, power_frames
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-6), (np.float64, 1e-13)])
