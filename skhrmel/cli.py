@@ -1,6 +1,7 @@
 """The ``skhrmel`` command: parsing, dispatch and exit status."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -63,8 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         With status 2 for wrong usage, as argparse does.
     """
     # A terminal that cannot show "±" gets a question mark and not a traceback.
-    if sys.stdout is not None:
-        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # What replaces standard output in a notebook need not be able to.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         # Extension modules that are interrupted while they are imported report that
         # they are broken, so KeyboardInterrupt must wait. Nothing needs tidying yet.

@@ -237,6 +237,7 @@ def get_band_compressions(
     >>> pair[1] is COMPRESSIONS["sqrt_log1p"]
     True
     """
+    # Whether a pair is two functions or two bands is known here, but not to mypy.
     if isinstance(spec, str | Compression) or _is_pair_of_functions(spec):
         return [get_compression(spec)] * n_bands  # type: ignore[arg-type]
     if not isinstance(spec, Sequence | np.ndarray):
