@@ -26,6 +26,18 @@ class _Block(NamedTuple):
     matrix: NDArray
 
 
+class PackedColumns(NamedTuple):
+    """Columns from their first to their last non-zero, one behind the other.
+
+    Column ``k`` holds ``values[offsets[k]:offsets[k + 1]]`` from row ``first[k]`` on.
+    What compiled code reads: uint64, uint64 and float32.
+    """
+
+    first: NDArray
+    offsets: NDArray
+    values: NDArray
+
+
 class BandedMatrix:
     """A matrix as dense blocks of neighbouring columns, in float32 and float64.
 
@@ -33,11 +45,19 @@ class BandedMatrix:
     ----------
     matrix : ndarray of shape (n_inputs, n_outputs)
         The matrix; fastest where the non-zeros of neighbouring columns overlap.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n_inputs, n_outputs)``.
+    packed : PackedColumns
+        The same columns in float32, for compiled code.
     """
 
     def __init__(self, matrix: NDArray) -> None:
         self.shape = matrix.shape
         first, last = _column_support(matrix)
+        self.packed = _pack(matrix, first, last)
         spans = _cheapest_blocks(first, last)
         self._blocks = {
             dtype: [
@@ -73,6 +93,17 @@ def _column_support(matrix: NDArray) -> tuple[NDArray, NDArray]:
     first = np.where(occupied, nonzero.argmax(axis=0), n_rows)
     last = np.where(occupied, n_rows - nonzero[::-1].argmax(axis=0), 0)
     return first, last
+
+
+def _pack(matrix: NDArray, first: NDArray, last: NDArray) -> PackedColumns:
+    rows = np.arange(len(matrix))[:, None]
+    inside = (rows >= first) & (rows < last)
+    offsets = np.append(0, np.cumsum(inside.sum(axis=0)))
+    return PackedColumns(
+        first.astype(np.uint64),
+        offsets.astype(np.uint64),
+        matrix.T[inside.T].astype(np.float32),
+    )
 
 
 def _cheapest_blocks(

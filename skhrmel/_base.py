@@ -216,14 +216,18 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
 
     def _encode(self, power: NDArray, features: NDArray) -> None:
         """Write the features of a block of frames."""
+        self._encoder.multiply(power, features)
+        self._compress(features, power)
+
+    def _compress(self, features: NDArray, source: NDArray) -> None:
+        """Turn mel power into features, in place; `source` is what it was made of."""
         # What overflows is found afterwards and refused.
         with np.errstate(all="ignore"):
-            self._encoder.multiply(power, features)
             if self._gain != 1:
                 features *= self._gain
             for filters, compression in self._compressions:
                 features[:, filters] = compression.function(features[:, filters])
-        _check_overflow(features, power, "encoded")
+        _check_overflow(features, source, "encoded")
 
     def _decompress(self, features: NDArray) -> NDArray:
         """Give the mel power of a block of features."""

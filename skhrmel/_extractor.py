@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skhrmel._banded import BandedMatrix
 from skhrmel._base import BaseMelTransformer
-from skhrmel._power_spectrum import PowerSpectrum, Tile
+from skhrmel._power_spectrum import PowerSpectrum, Tiles
 from skhrmel._threads import one_blas_thread
 from skhrmel.audio import AudioError, Clip, ClipReader
 from skhrmel.framing import Framing
@@ -27,11 +28,24 @@ Encode = Callable[[NDArray], NDArray]
 
 @dataclass(frozen=True)
 class Extractor:
-    """Runs the samples of clips through an `encode` function of tiles of power."""
+    """Runs the samples of clips through an `encode` function of tiles.
+
+    Attributes
+    ----------
+    reader : ClipReader
+        Reads the clips.
+    framing : Framing
+        Cuts them into frames.
+    encode : callable
+        Turns power, or mel power, of shape (n_frames, n_values) into features.
+    filters : BandedMatrix or None, default=None
+        Mel filters, if `encode` takes mel power.
+    """
 
     reader: ClipReader
     framing: Framing
     encode: Encode
+    filters: BandedMatrix | None = None
 
     def rows(
         self, blocks: Iterable[NDArray], label: str, *, eager: bool = False
@@ -43,7 +57,9 @@ class Extractor:
             for block in blocks:
                 if not spectra:
                     spectra = [
-                        PowerSpectrum(self.framing, self.reader.dtype, eager=eager)
+                        PowerSpectrum(
+                            self.framing, self.reader.dtype, self.filters, eager=eager
+                        )
                         for _ in block
                     ]
                 pairs = zip(spectra, block, strict=True)
@@ -63,10 +79,10 @@ class Extractor:
                 f"{label}: too short for one frame; expected at least {needed} samples"
             )
 
-    def _encode(self, tiles: tuple[Tile, ...]) -> list[NDArray]:
+    def _encode(self, tiles: tuple[Tiles, ...]) -> list[NDArray]:
         # All rows are encoded, then the new ones picked: products of other shapes may
         # round differently.
-        return [self.encode(power)[new] for power, new in tiles]
+        return [self.encode(values)[new] for values, new in tiles]
 
 
 class _Rows:
@@ -120,17 +136,20 @@ def one_thread_in_a_worker() -> AbstractContextManager:
     return one_blas_thread() if in_main_thread else nullcontext()
 
 
-def make_encoder(transformer: Any) -> Encode:
+def make_extractor(reader: ClipReader, framing: Framing, transformer: Any) -> Extractor:
+    """Make what runs clips through a fitted transformer of frames."""
     if not isinstance(transformer, BaseMelTransformer):
-        return lambda power: np.asarray(transformer.transform(power))
+        return Extractor(
+            reader, framing, lambda power: np.asarray(transformer.transform(power))
+        )
 
-    def encode(power: NDArray) -> NDArray:
-        # Power that is known to be finite and not negative need not be checked again.
-        features = np.empty((len(power), len(transformer.mel_basis_)), power.dtype)
-        transformer._encode(power, features)
+    def encode(mel_power: NDArray) -> NDArray:
+        # A copy: rows of the tiles that are not new are met again.
+        features = mel_power.copy()
+        transformer._compress(features, mel_power)
         return features
 
-    return encode
+    return Extractor(reader, framing, encode, transformer._encoder)
 
 
 def keep_power(power: NDArray) -> NDArray:

@@ -19,7 +19,7 @@ from skhrmel._extractor import (
     extract,
     fit_on_frames,
     keep_power,
-    make_encoder,
+    make_extractor,
     one_thread_in_a_worker,
 )
 from skhrmel._threads import one_blas_thread
@@ -340,7 +340,7 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         return clone(self.transformer)
 
     def _extractor(self) -> Extractor:
-        return Extractor(self._reader, self._framing, make_encoder(self.transformer_))
+        return make_extractor(self._reader, self._framing, self.transformer_)
 
     def _without_channel_axis(self, features: NDArray) -> NDArray:
         return features[0] if self.channels == "mono" else features

@@ -1,42 +1,38 @@
-"""Tiles of power-spectrum frames from a waveform that arrives in pieces.
+"""Tiles of power-spectrum or mel frames of a waveform that arrives in pieces.
 
-The tile of a frame and its place there depend on nothing but its number, so a frame
-comes out the same to the last bit whether the waveform arrives at once or in pieces.
+The place of a frame in a tile depends on nothing but its number, so a frame comes out
+the same to the last bit whether the waveform arrives at once or in pieces.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
-from scipy.fft import rfft
 
+from skhrmel._banded import BandedMatrix
+from skhrmel._routes import TILE_FRAMES, find_route
 from skhrmel.framing import Framing, PadMode
 
-# Frames transformed at a time: the windowed frames and their spectra of a 2048-sample
-# FFT take 1 MB each in float32 and stay in the second-level cache.
-TILE_FRAMES = 128
 
-
-class Tile(NamedTuple):
-    """The power of up to 128 frames; only the rows `new` are meant.
+class Tiles(NamedTuple):
+    """Some tiles of 128 frames each; only the rows `new` are meant.
 
     Attributes
     ----------
-    power : ndarray of shape (128, 1 + n_fft // 2)
-        Power-spectrum frames. Rows that are not new are finite and not negative.
-        Overwritten by the next tile.
+    values : ndarray of shape (n_tiles * 128, n_values)
+        Power, or mel power. Rows that are not new are finite and not negative.
+        Overwritten by the next tiles.
     new : slice
-        Rows that hold frames that no earlier tile held.
+        Rows that hold frames that no earlier tiles held.
     """
 
-    power: NDArray
+    values: NDArray
     new: slice
 
 
 class PowerSpectrum:
-    """Make tiles of power-spectrum frames from pieces of a waveform as they arrive.
+    """Make frames of power, or mel power, from pieces of a waveform as they arrive.
 
     Parameters
     ----------
@@ -44,9 +40,11 @@ class PowerSpectrum:
         How to cut the waveform into frames.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the samples, the FFT and the power.
+    filters : BandedMatrix of shape (1 + n_fft // 2, n_mels) or None, default=None
+        Mel filters; None for the power itself.
     eager : bool, default=False
-        If True, a frame is made as soon as its last sample is there, at the cost of a
-        whole tile; if False, once it is part of a full tile or the waveform ends.
+        If True, a frame is made as soon as its last sample is there, though a whole
+        tile may cost no more; if False, once tiles are full or the waveform ends.
 
     Examples
     --------
@@ -54,14 +52,19 @@ class PowerSpectrum:
     >>> from skhrmel._power_spectrum import PowerSpectrum
     >>> from skhrmel.framing import Framing
     >>> spectrum = PowerSpectrum(Framing(), eager=True)
-    >>> [tile.new for tile in spectrum.push(np.zeros(1464))]
+    >>> [tiles.new for tiles in spectrum.push(np.zeros(1464))]
     [slice(0, 1, None)]
-    >>> [tile.new for tile in spectrum.push(np.zeros(441))]
+    >>> [tiles.new for tiles in spectrum.push(np.zeros(441))]
     [slice(1, 2, None)]
     """
 
     def __init__(
-        self, framing: Framing, dtype: str = "float32", *, eager: bool = False
+        self,
+        framing: Framing,
+        dtype: str = "float32",
+        filters: BandedMatrix | None = None,
+        *,
+        eager: bool = False,
     ) -> None:
         self.framing = framing
         self.eager = eager
@@ -69,16 +72,19 @@ class PowerSpectrum:
         # Samples beyond this could make power beyond the largest number.
         self._limit = np.sqrt(np.finfo(dtype).max) / framing.weights.sum() / 2
         self._padder = _Padder(framing.padding, framing.pad_mode, self.dtype)
-        self._weights = framing.weights.astype(dtype)
-        self._pending = np.empty(0, dtype=dtype)
+        hop, n_fft = framing.hop_length, framing.n_fft
+        self._route, n_tiles = find_route(framing.weights.astype(dtype), filters, hop)
+        self._room = n_tiles * TILE_FRAMES
+        n_values = n_fft // 2 + 1 if filters is None else filters.shape[1]
+        # Rows that no frame has filled yet must be finite.
+        self._values = np.zeros((self._room, n_values), dtype=dtype)
+        self._pending = np.empty(n_fft + (self._room - 1) * hop, dtype=dtype)
+        self._n_pending = 0
         self._skip = 0
         self._n_samples = 0
         self._n_frames = 0
-        # Rows that no frame has filled yet must be finite.
-        self._power = np.zeros((TILE_FRAMES, framing.n_fft // 2 + 1), dtype=dtype)
-        self._fill = _find_route(self._weights)
 
-    def push(self, samples: ArrayLike) -> Iterator[Tile]:
+    def push(self, samples: ArrayLike) -> Iterator[Tiles]:
         """Take the next samples and make the frames they complete.
 
         Parameters
@@ -88,8 +94,8 @@ class PowerSpectrum:
 
         Yields
         ------
-        tile : Tile
-            New frames; use them before asking for the next tile.
+        tiles : Tiles
+            New frames; use them before asking for the next.
 
         Raises
         ------
@@ -102,18 +108,18 @@ class PowerSpectrum:
         for padded in self._padder.push(piece):
             yield from self._advance(padded)
 
-    def finish(self) -> Iterator[Tile]:
+    def finish(self) -> Iterator[Tiles]:
         """End the waveform and make the frames that reach into the padding.
 
         Yields
         ------
-        tile : Tile
-            New frames; use them before asking for the next tile.
+        tiles : Tiles
+            New frames; use them before asking for the next.
         """
         for padded in self._padder.finish():
             yield from self._advance(padded)
-        if len(self._pending) >= self.framing.n_fft:
-            yield self._make_tile()
+        if self._n_pending >= self.framing.n_fft:
+            yield self._make_tiles()
 
     def _check(self, piece: NDArray) -> None:
         # Written so that NaN fails as well.
@@ -126,77 +132,46 @@ class PowerSpectrum:
                 "samples, of about -1 to 1"
             )
 
-    def _advance(self, samples: NDArray) -> Iterator[Tile]:
-        """Cut off frames, as many at a time as the tile has room for."""
+    def _advance(self, samples: NDArray) -> Iterator[Tiles]:
+        """Cut off frames, as many at a time as there is room for."""
         position = min(self._skip, len(samples))
         self._skip -= position
         while position < len(samples):
-            missing = TILE_FRAMES - self._n_frames % TILE_FRAMES
+            missing = self._room - self._n_frames % self._room
             span = self.framing.n_fft + (missing - 1) * self.framing.hop_length
-            stop = position + span - len(self._pending)
-            self._pending = np.concatenate([self._pending, samples[position:stop]])
-            position = min(stop, len(samples))
+            taken = samples[position : position + span - self._n_pending]
+            self._pending[self._n_pending :][: len(taken)] = taken
+            self._n_pending += len(taken)
+            position += len(taken)
             enough = self.framing.n_fft if self.eager else span
-            if len(self._pending) >= enough:
-                yield self._make_tile()
+            if self._n_pending >= enough:
+                yield self._make_tiles()
                 skipped = min(self._skip, len(samples) - position)
                 self._skip -= skipped
                 position += skipped
 
-    def _make_tile(self) -> Tile:
+    def _make_tiles(self) -> Tiles:
         hop = self.framing.hop_length
-        n_new = 1 + (len(self._pending) - self.framing.n_fft) // hop
-        start = self._n_frames % TILE_FRAMES
-        new = slice(start, start + n_new)
-        self._fill(self._pending, hop, self._power, new)
-        consumed = n_new * hop
-        # With a hop longer than a frame, samples between two frames belong to neither.
-        self._skip = max(0, consumed - len(self._pending))
-        self._pending = self._pending[consumed:]
+        n_new = 1 + (self._n_pending - self.framing.n_fft) // hop
+        start = self._n_frames % self._room
+        stop = start + n_new
+        self._route(
+            self._pending[: self._n_pending], hop, self._values, slice(start, stop)
+        )
+        self._drop(n_new * hop)
         self._n_frames += n_new
-        return Tile(self._power, new)
+        # Whole tiles, wherever the new frames begin and end.
+        first = start // TILE_FRAMES * TILE_FRAMES
+        last = -(-stop // TILE_FRAMES) * TILE_FRAMES
+        return Tiles(self._values[first:last], slice(start - first, stop - first))
 
-
-class _Route(Protocol):
-    """Writes the power of frames, one every `hop` samples, to the rows `new` of a tile.
-
-    Other rows may change, but to what is finite and not negative.
-    """
-
-    def __call__(
-        self, samples: NDArray, hop: int, power: NDArray, new: slice
-    ) -> None: ...
-
-
-def _find_route(weights: NDArray) -> _Route:
-    """Choose the compiled route where there is one, which is twice as fast."""
-    if weights.dtype == np.float32 and len(weights) == 2048:
-        # Here and not above: importing the compiler takes half a second.
-        from skhrmel._power_kernel import power_spectra
-
-        def fill(samples: NDArray, hop: int, power: NDArray, new: slice) -> None:
-            power_spectra(samples, hop, weights, power[new])
-
-        return fill
-    return _SciPyRoute(weights)
-
-
-class _SciPyRoute:
-    """Window, FFT and power by NumPy and SciPy, for frames of any size."""
-
-    def __init__(self, weights: NDArray) -> None:
-        self._weights = weights
-        self._frames = np.zeros((TILE_FRAMES, len(weights)), dtype=weights.dtype)
-
-    def __call__(self, samples: NDArray, hop: int, power: NDArray, new: slice) -> None:
-        frames = sliding_window_view(samples, len(self._weights))[::hop]
-        np.multiply(frames, self._weights, out=self._frames[new])
-        # The whole tile is transformed even if part of it is old: the shape of a batch
-        # and a number's place in it may decide how a library rounds.
-        np.abs(rfft(self._frames, axis=1), out=power)
-        # The square of the magnitude is faster than the sum of the squared parts, which
-        # lie interleaved in memory.
-        np.square(power, out=power)
+    def _drop(self, n_samples: int) -> None:
+        """Forget samples that no later frame needs."""
+        # With a hop longer than a frame, samples between two frames belong to neither.
+        self._skip = max(0, n_samples - self._n_pending)
+        rest = self._pending[n_samples : self._n_pending]
+        self._pending[: len(rest)] = rest
+        self._n_pending = len(rest)
 
 
 class _Padder:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skhrmel._power_spectrum import TILE_FRAMES, PowerSpectrum
+from skhrmel._power_spectrum import PowerSpectrum
+from skhrmel._routes import TILE_FRAMES
 from skhrmel.framing import Framing, PadMode
 
 

@@ -80,6 +80,22 @@ def test_streaming_equals_the_batch_to_the_last_bit(stereo, channels, data):
     assert_array_equal(np.concatenate(streamed, axis=-2), whole)
 
 
+@pytest.mark.parametrize("compression", ["log1p", "db", ("sqrt", "cbrt", "sqrt_log1p")])
+def test_streaming_a_long_clip_equals_the_batch(compression):
+    """More frames than the compiled route makes in one call, from second to second."""
+    (clip,), _ = make_music(1, duration=23.0)
+    transformer = HRMelTransformer(compression=compression, gain=3.0)
+    front_end = AudioFrontEnd(transformer).fit([])
+    (whole,) = front_end.transform([clip])
+    for size in (44_101, 449_000, 450_000):
+        blocks = (clip[start : start + size] for start in range(0, len(clip), size))
+        assert_array_equal(np.concatenate(list(front_end.stream(blocks))), whole)
+    # And no frame knows its place.
+    frames = power_frames(clip)
+    expected = front_end.transformer_.transform(frames)
+    assert_allclose(whole, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_streaming_does_not_wait(clips):
     """A frame comes as soon as its last sample is there, from an endless source."""
 

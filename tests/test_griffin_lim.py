@@ -1,16 +1,65 @@
 import librosa
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skhrmel.framing import Framing
-from skhrmel.griffin_lim import griffin_lim, spectral_convergence
+from skhrmel.griffin_lim import (
+    _find_projection,
+    _project,
+    griffin_lim,
+    spectral_convergence,
+)
 from skhrmel.spectrum import power_frames
 
 
 @pytest.fixture(scope="module")
 def power(clips):
     return power_frames(clips[3])
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.99])
+def test_from_the_same_phase_it_is_librosas(clips, momentum):
+    y = clips[0][:30_000].astype(np.float64)
+    power = power_frames(y)
+    expected = librosa.griffinlim(
+        np.sqrt(power.T),
+        n_iter=4,
+        hop_length=441,
+        n_fft=2048,
+        pad_mode="constant",
+        momentum=momentum,
+        init=None,
+    )
+    rebuilt = griffin_lim(power, n_iter=4, momentum=momentum, init="zero")
+    # The phase of a bin of almost nothing is lost to rounding, and spreads.
+    assert_allclose(rebuilt, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@given(seed=st.integers(0, 999), hop=st.integers(1, 3000), n_frames=st.integers(1, 9))
+def test_the_compiled_projection_is_scipys_to_rounding(seed, hop, n_frames):
+    rng = np.random.default_rng(seed)
+    samples = rng.standard_normal(2048 + (n_frames - 1) * hop).astype(np.float32)
+    weights = rng.uniform(0, 1, 2048).astype(np.float32)
+    magnitude = rng.uniform(0, 1, (n_frames, 1025)).astype(np.float32)
+    projection = _find_projection(weights)
+    assert projection is not _project
+    found, exact = np.zeros(len(samples), np.float32), np.zeros(len(samples))
+    projection(samples, hop, weights, magnitude, found)
+    _project(samples.astype(float), hop, weights.astype(float), magnitude, exact)
+    # The phase of the smallest of thousands of bins is known to some 1e-4.
+    assert_allclose(found, exact, atol=1e-4 * np.abs(exact).max())
+
+
+def test_bins_without_a_phase_get_phase_zero():
+    window, magnitude = np.ones(2048, np.float32), np.ones((1, 1025), np.float32)
+    found, exact = np.zeros(2048, np.float32), np.zeros(2048, np.float32)
+    for projection, out in ((_find_projection(window), found), (_project, exact)):
+        projection(np.zeros(2048, np.float32), 441, window, magnitude, out)
+    assert_allclose(found, exact, atol=1e-6)
+    assert found[0] == pytest.approx(1)
 
 
 def test_converges_as_far_as_librosa(clips):

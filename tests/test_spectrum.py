@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skhrmel._power_spectrum import _find_route, _SciPyRoute
+from skhrmel._banded import BandedMatrix
+from skhrmel._routes import _SciPyRoute, find_route
+from skhrmel.filterbank import BandLayout
 from skhrmel.spectrum import power_blocks, power_frames
 
 
@@ -67,27 +69,48 @@ def test_blocks_are_the_frames(clips):
 def test_the_compiled_route_is_scipys_to_rounding(seed, exponent, hop, n_frames):
     rng = np.random.default_rng(seed)
     samples = rng.standard_normal(2048 + (n_frames - 1) * hop) * 10**exponent
-    weights = rng.uniform(0, 1, 2048)
+    samples = samples.astype(np.float32)
+    weights = rng.uniform(0, 1, 2048).astype(np.float32)
     new = slice(0, n_frames)
-    fill = _find_route(weights.astype(np.float32))
-    assert not isinstance(fill, _SciPyRoute)
-    power = np.empty((128, 1025), dtype=np.float32)
-    fill(samples.astype(np.float32), hop, power, new)
-    expected = np.empty((128, 1025))
-    _SciPyRoute(weights.astype(np.float32).astype(np.float64))(
-        samples.astype(np.float32).astype(np.float64), hop, expected, new
-    )
+    power, exact = np.empty((128, 1025), np.float32), np.empty((128, 1025))
+    route, _ = find_route(weights, None, hop)
+    assert not isinstance(route, _SciPyRoute)
+    route(samples, hop, power, new)
+    _SciPyRoute(weights.astype(float))(samples.astype(float), hop, exact, new)
     # The error of a float32 FFT of 2048 points is some units in the last place of the
     # root of its energy, which is that of a typical bin here.
-    error = np.sqrt(power[new]) - np.sqrt(expected[new])
-    assert np.abs(error).max() < 2e-6 * np.sqrt(expected[new].max())
+    error = np.sqrt(power[new]) - np.sqrt(exact[new])
+    assert np.abs(error).max() < 2e-6 * np.sqrt(exact[new].max())
+
+    # From power to mel power, only the order of float32 sums of positive numbers.
+    basis = BandLayout(44100, (0, 1500, 20000), (40, 24)).basis(2048)
+    route, _ = find_route(weights, BandedMatrix(basis.T), hop)
+    assert not isinstance(route, _SciPyRoute)
+    mel_power = np.empty((128, 64), dtype=np.float32)
+    route(samples, hop, mel_power, new)
+    assert_allclose(mel_power[new], power[new] @ basis.T, rtol=1e-5)
+
+
+def test_filters_without_a_frequency_catch_nothing():
+    basis = np.zeros((3, 1025))
+    basis[1, 5:9] = 1
+    weights = np.hanning(2048).astype(np.float32)
+    route, _ = find_route(weights, BandedMatrix(basis.T), 441)
+    mel_power = np.full((1, 3), 7, dtype=np.float32)
+    route(np.ones(2048, dtype=np.float32), 441, mel_power, slice(0, 1))
+    assert mel_power[0, 1] > 0
+    assert_array_equal(mel_power[0, [0, 2]], 0)
 
 
 HASH = """
 import hashlib, numpy
+from skhrmel import AudioFrontEnd
 from skhrmel.spectrum import power_frames
 y = numpy.random.default_rng(0).standard_normal(99_999).astype(numpy.float32)
-print(hashlib.sha256(power_frames(y).tobytes()).hexdigest())
+front_end = AudioFrontEnd(n_iter=2).fit([])
+features = front_end.transform([y])
+for array in power_frames(y), features[0], front_end.inverse_transform(features)[0]:
+    print(hashlib.sha256(array.tobytes()).hexdigest())
 """
 
 
@@ -112,7 +135,7 @@ def test_a_place_to_keep_machine_code_is_not_needed(tmp_path):
 
 def test_frames_of_the_compiled_route_stand_alone():
     samples = np.random.default_rng(0).standard_normal(2048 + 441).astype(np.float32)
-    fill = _find_route(np.hanning(2048).astype(np.float32))
+    fill, _ = find_route(np.hanning(2048).astype(np.float32), None, 441)
     both, second = np.empty((2, 1025), np.float32), np.empty((1, 1025), np.float32)
     fill(samples, 441, both, slice(0, 2))
     fill(samples[441:], 441, second, slice(0, 1))
