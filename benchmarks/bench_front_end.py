@@ -4,8 +4,8 @@ Single-threaded unless it says otherwise, 44.1 kHz, ``n_fft=2048``, ``hop_length
 96 mel bins, ``log(1 + M)`` included. All candidates take turns in every round, so that
 a busy machine disturbs them alike; printed are medians in microseconds a frame, and how
 many times as long as skhrmel's each takes. Peers that are not installed are left out;
-``make benchmark`` installs those that come as wheels. audioflux scales its filters in
-another way, which takes the same time. Run by ``make benchmark``.
+``make benchmark`` installs those that come as small wheels. audioflux scales its
+filters in another way, which takes the same time. Run by ``make benchmark``.
 """
 
 import os
@@ -19,6 +19,7 @@ from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from unittest.mock import patch
 
 import librosa
 import numpy as np
@@ -27,7 +28,7 @@ import soundfile
 from numpy.lib.stride_tricks import sliding_window_view
 from threadpoolctl import threadpool_limits
 
-from skhrmel import AudioFrontEnd, HRMelTransformer, LogMelTransformer
+from skhrmel import AudioFrontEnd, HRMelTransformer, LogMelTransformer, _routes
 from skhrmel.datasets import make_music
 from skhrmel.griffin_lim import griffin_lim, spectral_convergence
 from skhrmel.spectrum import power_frames
@@ -81,21 +82,39 @@ def of_audioflux() -> Callable:
     return lambda y: np.log1p(mel.spectrogram(y))
 
 
-def of_torchaudio() -> Callable:
-    """Compute log-mel features with torchaudio."""
-    torch, transforms = import_module("torch"), import_module("torchaudio.transforms")
+def of_torch() -> Callable:
+    """Compute log-mel features with PyTorch, by the steps that torchaudio takes."""
+    torch = import_module("torch")
     torch.set_num_threads(1)
-    mel = transforms.MelSpectrogram(
-        SR, N_FFT, hop_length=HOP, n_mels=N_MELS, f_max=FMAX, norm="slaney"
-    )
-    return lambda y: torch.log1p(mel(torch.from_numpy(y)))
+    window = torch.hann_window(N_FFT)
+    filters = librosa.filters.mel(sr=SR, n_fft=N_FFT, n_mels=N_MELS, fmax=FMAX)
+    basis = torch.from_numpy(filters)
+
+    def features(y: np.ndarray) -> object:
+        spectrum = torch.stft(
+            torch.from_numpy(y),
+            N_FFT,
+            HOP,
+            window=window,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return torch.log1p(basis @ spectrum.abs().square())
+
+    return features
 
 
-PEERS = {
-    "auvux-dsp": of_auvux,
-    "audioflux": of_audioflux,
-    "torchaudio": of_torchaudio,
-}
+PEERS = {"auvux-dsp": of_auvux, "audioflux": of_audioflux, "torch": of_torch}
+
+
+def without_the_compiler(front_end: AudioFrontEnd) -> Callable:
+    """Compute features with NumPy and SciPy alone."""
+
+    def features(y: np.ndarray) -> np.ndarray:
+        with patch("skhrmel._power_spectrum.find_route", _routes.scipy_route):
+            return front_end.transform([y])
+
+    return features
 
 
 def take_turns(candidates: dict[str, Callable], rounds: int) -> dict[str, float]:
@@ -135,6 +154,8 @@ def bench_speed(song: np.ndarray) -> None:
         name: (lambda y, f=front_end: f.transform([y]))
         for name, front_end in front_ends.items()
     }
+    logmel = front_ends["skhrmel, log-mel"]
+    calls["skhrmel, NumPy and SciPy alone"] = without_the_compiler(logmel)
     calls["FFT alone, scipy.fft"] = fft_alone
     calls[f"librosa {librosa.__version__}"] = of_librosa
     calls |= peers
@@ -146,17 +167,24 @@ def bench_speed(song: np.ndarray) -> None:
 
 
 def bench_jobs(song: np.ndarray) -> None:
-    """Compare one job with two on many clips."""
-    clips = [song[k * SR * 10 :][: SR * 20] for k in range(16)]
+    """Compare one job with two, on many arrays, on many files and on one file."""
+    arrays = [song[k * SR * 2 :][: SR * 20].copy() for k in range(64)]
     one, two = (AudioFrontEnd(n_jobs=n).fit([]) for n in (1, 2))
-    medians = take_turns(
-        {
-            "n_jobs=2": lambda: two.transform(clips),
-            "n_jobs=1": lambda: one.transform(clips),
-        },
-        9,
-    )
-    show("16 clips of 20 s", medians, 16 * 2001)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [str(Path(folder, f"{k}.flac")) for k in range(16)]
+        for array, file in zip(arrays, files, strict=False):
+            soundfile.write(file, array, SR)
+        cases = {
+            "64 arrays of 20 s": arrays,
+            "16 files of 20 s, flac": files,
+            "1 file of 20 s, flac": files[:1],
+        }
+        for title, clips in cases.items():
+            calls = {
+                "n_jobs=2": partial(two.transform, clips),
+                "n_jobs=1": partial(one.transform, clips),
+            }
+            show(title, take_turns(calls, 9), len(clips) * 2001)
 
 
 def bench_decoding(song: np.ndarray) -> None:
@@ -211,17 +239,17 @@ def bench_memory(song: np.ndarray) -> None:
     if not Path("/proc/self/status").exists():
         print("\nmemory: needs /proc")
         return
-    print("\nextra memory for a WAV file of one hour, features of 132 MB included")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "hour.wav")
-        minute = np.stack([song[: 60 * SR]] * 2, axis=1)
-        with soundfile.SoundFile(path, "w", SR, 2) as file:
-            for _ in range(60):
-                file.write(minute)
-        for package in ("skhrmel", "librosa"):
+    print("\nextra memory for a stereo WAV file, features of 132 MB an hour included")
+    minute = np.stack([song[: 60 * SR]] * 2, axis=1)
+    for hours, package in ((1, "skhrmel"), (1, "librosa"), (2, "skhrmel")):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "long.wav")
+            with soundfile.SoundFile(path, "w", SR, 2) as file:
+                for _ in range(60 * hours):
+                    file.write(minute)
             command = [sys.executable, "-c", MEMORY, package, str(path)]
             megabytes = float(subprocess.check_output(command, env=os.environ))
-            print(f"  {package:<32}{megabytes:8.0f} MB")
+        print(f"  {package + f', {hours} h':<32}{megabytes:8.0f} MB")
 
 
 def bench_griffin_lim(song: np.ndarray) -> None:

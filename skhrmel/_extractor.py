@@ -1,7 +1,9 @@
 """Clips through frames and a transformer of frames, tile by tile."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,9 @@ _FIT_FRAMES = 1024
 # Features grow by at most this many bytes at a time, so that a long clip's features
 # take little more memory than they fill.
 _GROWTH = 1 << 24
+
+# Blocks that a thread reads ahead: enough for all frames of one call of a kernel.
+_AHEAD = 8
 
 Encode = Callable[[NDArray], NDArray]
 
@@ -110,13 +115,16 @@ class _Rows:
         return self._data
 
 
-def extract(extractor: Extractor, clip: Clip, number: int) -> NDArray:
-    """Compute the features of one clip."""
+def extract(
+    extractor: Extractor, clip: Clip, number: int, *, ahead: bool = False
+) -> NDArray:
+    """Compute the features of one clip, decoding ahead if a core has nothing to do."""
     label = str(clip) if hasattr(clip, "__fspath__") or isinstance(clip, str) else None
     label = label or f"clip {number}"
     channels: list[_Rows] = []
     with one_thread_in_a_worker():
-        for rows in extractor.rows(extractor.reader.blocks(clip, label), label):
+        blocks = extractor.reader.blocks(clip, label)
+        for rows in extractor.rows(_read_ahead(blocks) if ahead else blocks, label):
             if not channels:
                 channels = [_Rows(channel) for channel in rows]
                 continue
@@ -124,6 +132,15 @@ def extract(extractor: Extractor, clip: Clip, number: int) -> NDArray:
                 channel.append(new)
     features = [channel.take() for channel in channels]
     return features[0] if extractor.reader.channels == "mono" else np.stack(features)
+
+
+def _read_ahead(blocks: Iterator[NDArray]) -> Iterator[NDArray]:
+    """Let another thread read the next blocks while one is worked on."""
+    with ThreadPoolExecutor(1) as thread:
+        reading = deque(thread.submit(next, blocks, None) for _ in range(_AHEAD))
+        while (block := reading.popleft().result()) is not None:
+            reading.append(thread.submit(next, blocks, None))
+            yield block
 
 
 def one_thread_in_a_worker() -> AbstractContextManager:

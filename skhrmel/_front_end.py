@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
@@ -80,7 +81,8 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         Seed of the initial phase, the same for every clip.
     n_jobs : int or None, default=None
         Number of clips worked on at the same time, in threads unless a
-        ``joblib.parallel_config`` says otherwise; -1 uses every core.
+        ``joblib.parallel_config`` says otherwise; -1 uses every core. With more jobs
+        than clips, files are decoded while what was decoded is worked on.
 
     Attributes
     ----------
@@ -238,9 +240,11 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         check_is_fitted(self)
         _check_sequence(X)
         extractor = self._extractor()
+        ahead = effective_n_jobs(self.n_jobs) > len(X)
         with one_blas_thread():
             return Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(extract)(extractor, clip, k) for k, clip in enumerate(X)
+                delayed(extract)(extractor, clip, k, ahead=ahead)
+                for k, clip in enumerate(X)
             )
 
     def stream(self, blocks: Iterable[ArrayLike]) -> Iterator[NDArray]:

@@ -54,7 +54,7 @@ def find_route(
         Tiles worth doing in one call.
     """
     if weights.dtype != np.float32 or len(weights) != 2048:
-        return _SciPyRoute(weights, filters), 1
+        return scipy_route(weights, filters, hop)
     # Here and not above: importing the compiler takes half a second.
     from skhrmel import _kernels
 
@@ -71,6 +71,15 @@ def find_route(
         _kernels.mel_spectra(samples, hop, weights, packed, values[new])
 
     return mel_power, max(1, min(_MOST_TILES, _MOST_SAMPLES // (hop * TILE_FRAMES)))
+
+
+def scipy_route(
+    weights: NDArray,
+    filters: BandedMatrix | None,
+    hop: int,  # noqa: ARG001
+) -> tuple[Route, int]:
+    """Give the route of `find_route` for frames of any size."""
+    return _SciPyRoute(weights, filters), 1
 
 
 class _SciPyRoute:

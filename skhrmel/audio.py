@@ -19,8 +19,10 @@ Channels = Literal["mono", "each", "mid_side"]
 #: Qualities of resampling, as librosa and soxr name them.
 RESAMPLERS = ("soxr_vhq", "soxr_hq", "soxr_mq", "soxr_lq", "soxr_qq")
 
-# Samples of each channel that are decoded, mixed and resampled at a time.
+# Samples of each channel that are decoded, mixed and resampled at a time; and those of
+# an array, of which fewer pieces mean less waiting for other threads.
 _BLOCK_SAMPLES = 1 << 16
+_ARRAY_SAMPLES = 1 << 20
 
 # A header that claims 1 Hz would turn a second into half a day.
 _PLAUSIBLE_RATES = (1_000, 1_000_000)
@@ -342,8 +344,8 @@ def _cut(samples: NDArray, label: str) -> Iterator[NDArray]:
             f"{label} of shape {samples.shape}: more channels than samples; expected "
             "(n_channels, n_samples)"
         )
-    for start in range(0, samples.shape[1], _BLOCK_SAMPLES):
-        yield samples[:, start : start + _BLOCK_SAMPLES]
+    for start in range(0, samples.shape[1], _ARRAY_SAMPLES):
+        yield samples[:, start : start + _ARRAY_SAMPLES]
 
 
 def _average(block: NDArray) -> NDArray:
