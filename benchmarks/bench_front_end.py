@@ -168,15 +168,15 @@ def bench_speed(song: np.ndarray) -> None:
 
 def bench_jobs(song: np.ndarray) -> None:
     """Compare one job with two, on many arrays, on many files and on one file."""
-    arrays = [song[k * SR * 2 :][: SR * 20].copy() for k in range(64)]
+    arrays = [song[k * SR * 2 :][: SR * 20].copy() for k in range(80)]
     one, two = (AudioFrontEnd(n_jobs=n).fit([]) for n in (1, 2))
     with tempfile.TemporaryDirectory() as folder:
-        files = [str(Path(folder, f"{k}.flac")) for k in range(16)]
+        files = [str(Path(folder, f"{k}.flac")) for k in range(40)]
         for array, file in zip(arrays, files, strict=False):
             soundfile.write(file, array, SR)
         cases = {
-            "64 arrays of 20 s": arrays,
-            "16 files of 20 s, flac": files,
+            "80 arrays of 20 s": arrays,
+            "40 files of 20 s, flac": files,
             "1 file of 20 s, flac": files[:1],
         }
         for title, clips in cases.items():

@@ -240,9 +240,11 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         check_is_fitted(self)
         _check_sequence(X)
         extractor = self._extractor()
-        ahead = effective_n_jobs(self.n_jobs) > len(X)
+        n_jobs = effective_n_jobs(self.n_jobs)
+        ahead = n_jobs > len(X)
+        # A single job needs no dispatcher, which looks for results every 10 ms.
         with one_blas_thread():
-            return Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            return Parallel(n_jobs=min(n_jobs, max(1, len(X))), prefer="threads")(
                 delayed(extract)(extractor, clip, k, ahead=ahead)
                 for k, clip in enumerate(X)
             )
