@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 
 from skhrmel._banded import BandedMatrix
 from skhrmel.compression import Compression, get_band_compressions
-from skhrmel.decoding import PseudoInverse
+from skhrmel.decoding import Decoder, KullbackLeibler, PseudoInverse, RootRegression
 from skhrmel.filterbank import BandLayout, MelScale, Norm
 
 # Frames worked on at a time: 256 frames of 1025 float32 bins are 1 MB, which stay in
@@ -41,7 +41,7 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
         "gain": [Interval(Real, 0, None, closed="neither")],
         "mel_scale": [StrOptions({"slaney", "htk"})],
         "norm": [StrOptions({"slaney"}), None],
-        "decoder": [StrOptions({"pinv"})],
+        "decoder": [StrOptions({"pinv", "kl"})],
     }
 
     sr: float
@@ -50,6 +50,9 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
     mel_scale: MelScale
     norm: Norm
     decoder: str
+    decoder_coef_: NDArray
+    _decoder: Decoder
+    _regression: RootRegression | None
 
     @abstractmethod
     def _layout(self) -> BandLayout:
@@ -68,7 +71,7 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
         X : array-like of shape (n_frames, n_freqs)
             Power-spectrum frames, one STFT frame a row: non-negative and finite, with
             ``n_freqs = 1 + n_fft // 2`` of an even ``n_fft``. Their values are checked,
-            but nothing is learned from them.
+            and ``decoder="kl"`` learns from them.
         y : None
             Ignored; part of scikit-learn's interface.
 
@@ -88,24 +91,87 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
         EmptyFilterWarning
             If filters contain no FFT bin.
         """
-        layout = self._layout()
-        compressions = get_band_compressions(self.compression, layout.n_bands)
+        return self._learn(X, first=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: ArrayLike, y: None = None) -> Self:  # noqa: ARG002
+        """Learn from more frames.
+
+        The first call is `fit`. Later ones add to what ``decoder="kl"`` has learned, as
+        if all frames had come at once; parameters set in between have no effect.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_frames, n_freqs)
+            Power-spectrum frames as in `fit`.
+        y : None
+            Ignored; part of scikit-learn's interface.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            As `fit`, or if `X` has not as many frequencies as in the first call.
+
+        Warns
+        -----
+        EmptyFilterWarning
+            If filters contain no FFT bin.
+        """
+        return self._learn(X, first=not hasattr(self, "n_samples_seen_"))
+
+    def _learn(self, X: ArrayLike, *, first: bool) -> Self:
+        if first:
+            layout = self._layout()
+            compressions = get_band_compressions(self.compression, layout.n_bands)
         frames = validate_data(
-            self, X, dtype=_DTYPES, ensure_all_finite=False, ensure_min_features=2
+            self,
+            X,
+            dtype=_DTYPES,
+            ensure_all_finite=False,
+            ensure_min_features=2 if first else 1,
+            reset=first,
         )
         for rows in gen_batches(len(frames), _BLOCK_FRAMES):
             self._check_power(frames, rows)
+        if first:
+            self._build(layout, compressions)
+        self.n_samples_seen_ += len(frames)
+        if self._regression is not None:
+            for rows in gen_batches(len(frames), _BLOCK_FRAMES):
+                self._regression.learn(frames[rows])
+            self.decoder_coef_ = self._regression.solve()
+            self._decoder = KullbackLeibler(self.mel_basis_, self.decoder_coef_)
+        return self
 
-        self.n_fft_ = 2 * (frames.shape[1] - 1)
+    def _build(self, layout: BandLayout, compressions: list[Compression]) -> None:
+        """Build what depends on the parameters and the frame size."""
+        self.n_samples_seen_ = 0
+        self.n_fft_ = 2 * (self.n_features_in_ - 1)
         self._gain = float(self.gain)
         self.mel_basis_ = layout.basis(self.n_fft_)
         self.mel_frequencies_ = layout.frequencies()
         _warn_of_empty_filters(self.mel_basis_, layout, self.n_fft_)
         self._encoder = BandedMatrix(self.mel_basis_.T)
-        self._decoder = PseudoInverse(self.mel_basis_, layout.band_slices)
         self._compressions = _merge_equal(compressions, layout.band_slices)
         self._band_slices = layout.band_slices
-        return self
+        self._regression = None
+        if self.decoder == "kl":
+            self._regression = RootRegression(self.mel_basis_)
+        else:
+            self._decoder = PseudoInverse(self.mel_basis_, layout.band_slices)
+            if hasattr(self, "decoder_coef_"):
+                # Of an earlier fit with the other decoder.
+                del self.decoder_coef_
+
+    @property
+    def _learns(self) -> bool:
+        """Whether the values of frames matter to `fit`."""
+        return self.decoder == "kl"
 
     def transform(self, X: ArrayLike) -> NDArray:
         r"""Compute compressed mel power.
@@ -144,7 +210,8 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
     def inverse_transform(self, X: ArrayLike) -> NDArray:
         r"""Reconstruct the power spectrum from features.
 
-        .. math:: \hat{S} = \max(B^\dagger C^{-1}(Y) / g, 0)
+        Decodes the mel power :math:`C^{-1}(Y) / g` by
+        `skhrmel.decoding.PseudoInverse` or `skhrmel.decoding.KullbackLeibler`.
 
         Values below what silence compresses to, which only a lossy step between
         `transform` and here can make, decode as silence.
@@ -300,7 +367,7 @@ def _warn_of_empty_filters(basis: NDArray, layout: BandLayout, n_fft: int) -> No
             f"{layout.sr / n_fft:.4g} Hz apart at n_fft={n_fft}; use fewer n_mels in "
             "this band, a wider band or a longer FFT.",
             EmptyFilterWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
 
 

@@ -175,6 +175,10 @@ def keep_power(power: NDArray) -> NDArray:
 
 def fit_on_frames(transformer: Any, extractor: Extractor, X: Sequence[Clip]) -> None:
     """Fit a transformer that learns from frames, in batches if it can."""
+    if len(X) == 0:
+        raise ValueError(
+            f"X holds no clip, but {type(transformer).__name__} has to learn from some."
+        )
     batch: list[NDArray] = []
     for number, clip in enumerate(X):
         label = f"clip {number}"

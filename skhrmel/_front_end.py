@@ -172,7 +172,8 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
 
         Clips are read only if the transformer learns from frames: then all are
         streamed through its `partial_fit`, or, if it has none, their frames are
-        gathered in memory for its `fit`. The transformers of skhrmel do not.
+        gathered in memory for its `fit`. The transformers of skhrmel learn nothing but
+        what ``decoder="kl"`` needs.
 
         Parameters
         ----------
@@ -204,7 +205,7 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         reader = ClipReader(self.sr, self.channels, self.resample, self.dtype)
         transformer = self._make_transformer()
         silence = np.zeros((1, self.n_fft // 2 + 1), dtype=self.dtype)
-        if isinstance(transformer, BaseMelTransformer):
+        if isinstance(transformer, BaseMelTransformer) and not transformer._learns:
             transformer.fit(silence)
         else:
             fit_on_frames(transformer, Extractor(reader, framing, keep_power), X)

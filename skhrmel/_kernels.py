@@ -17,12 +17,10 @@ remaining length apart:
   the Fast Fourier Transform", SIAM, 1992, section 1.7).
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from skhrmel._compiler import compiled, compiled_sum
 
 N_FFT = 2048
 _M = N_FFT // 2
@@ -48,25 +46,7 @@ _V_RE, _V_IM = _roots(_QUARTER, _FACTORS * np.arange(_SIXTEENTH))
 _R_RE, _R_IM = _roots(N_FFT, np.arange(1, _HALF + 1))
 
 
-def _compiled(function: Callable, **options: Any) -> Callable:
-    """Compile a function and keep the machine code for the next process."""
-    # Without fastmath: what rounds where may not depend on the compiler's mood, which
-    # differs between code that was just compiled and the same code from its cache.
-    # A division that checks for zero cannot be turned into a vector instruction.
-    options |= {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:
-        # No folder to keep it in can be written to.
-        return njit(**options)(function)
-
-
-def _compiled_sum(function: Callable) -> Callable:
-    """Compile a sum whose terms may be added in another order: eight at a time."""
-    return _compiled(function, fastmath={"reassoc"})
-
-
-@_compiled
+@compiled
 def _butterfly(a, b, c, d):
     """Transform four complex numbers."""
     s, t = (a[0] + c[0], a[1] + c[1]), (a[0] - c[0], a[1] - c[1])
@@ -79,13 +59,13 @@ def _butterfly(a, b, c, d):
     )
 
 
-@_compiled
+@compiled
 def _times(z, w_re, w_im):
     """Multiply two complex numbers."""
     return z[0] * w_re - z[1] * w_im, z[0] * w_im + z[1] * w_re
 
 
-@_compiled
+@compiled
 def _first_pass(x_re, x_im, y_re, y_im):
     for p in range(_QUARTER):
         p1, p2, p3 = p + _QUARTER, p + 2 * _QUARTER, p + 3 * _QUARTER
@@ -101,7 +81,7 @@ def _first_pass(x_re, x_im, y_re, y_im):
         y_re[p3], y_im[p3] = _times(z3, _W_RE[p2], _W_IM[p2])
 
 
-@_compiled
+@compiled
 def _second_pass(x_re, x_im, y_re, y_im):
     for r in range(4):
         for p in range(_SIXTEENTH):
@@ -120,7 +100,7 @@ def _second_pass(x_re, x_im, y_re, y_im):
             y_re[o + 3], y_im[o + 3] = _times(z3, _V_RE[p2], _V_IM[p2])
 
 
-@_compiled
+@compiled
 def _interleave(x, y):
     """Put four sequences side by side."""
     for p in range(_QUARTER):
@@ -128,7 +108,7 @@ def _interleave(x, y):
         y[4 * p + 2], y[4 * p + 3] = x[p + 2 * _QUARTER], x[p + 3 * _QUARTER]
 
 
-@_compiled
+@compiled
 def _pass_of(n_sequences, x_re, x_im, y_re, y_im):
     """Do a pass over interleaved sequences; compiled once for each number of them."""
     for p in range(_QUARTER // n_sequences):
@@ -152,22 +132,22 @@ def _pass_of(n_sequences, x_re, x_im, y_re, y_im):
             y_re[o], y_im[o] = _times(z3, _W_RE[w3], _W_IM[w3])
 
 
-@_compiled
+@compiled
 def _pass_16(x_re, x_im, y_re, y_im):
     _pass_of(16, x_re, x_im, y_re, y_im)
 
 
-@_compiled
+@compiled
 def _pass_64(x_re, x_im, y_re, y_im):
     _pass_of(64, x_re, x_im, y_re, y_im)
 
 
-@_compiled
+@compiled
 def _pass_256(x_re, x_im, y_re, y_im):
     _pass_of(256, x_re, x_im, y_re, y_im)
 
 
-@_compiled
+@compiled
 def _fft(a_re, a_im, b_re, b_im):
     """Transform the 1024 complex numbers in `a`; `b` is overwritten.
 
@@ -182,7 +162,7 @@ def _fft(a_re, a_im, b_re, b_im):
     _pass_256(b_re, b_im, a_re, a_im)
 
 
-@_compiled
+@compiled
 def _pairs(y, window, re, im):
     """Window a frame and part its even samples from its odd ones."""
     for p in range(_M):
@@ -190,21 +170,21 @@ def _pairs(y, window, re, im):
         im[p] = y[2 * p + 1] * window[2 * p + 1]
 
 
-@_compiled
+@compiled
 def _take_back_half(x, out):
     """Read numbers M - 1, M - 2, ... so that loops over both ends run forwards."""
     for k in range(_HALF):
         out[k] = x[_M - 1 - k]
 
 
-@_compiled
+@compiled
 def _put_back_half(x, out):
     """Write numbers M - 1, M - 2, ..."""
     for k in range(_HALF):
         out[_M - 1 - k] = x[k]
 
 
-@_compiled
+@compiled
 def _unravel(z_re, z_im, v_re, v_im):
     """Turn the FFT `z` of pairs into that of the real samples.
 
@@ -224,7 +204,7 @@ def _unravel(z_re, z_im, v_re, v_im):
         v_re[k], v_im[k] = even_re - odd_re, even_im - odd_im
 
 
-@_compiled
+@compiled
 def _ravel(z_re, z_im, v_re, v_im):
     """Undo `_unravel`."""
     for k in range(_HALF):
@@ -239,7 +219,7 @@ def _ravel(z_re, z_im, v_re, v_im):
     _put_back_half(v_im, z_im)
 
 
-@_compiled
+@compiled
 def _power(z_re, z_im, v_re, v_im, out):
     """Write the power of real samples whose pairs have the FFT `z`."""
     first, last = z_re[0] + z_im[0], z_re[0] - z_im[0]
@@ -252,7 +232,7 @@ def _power(z_re, z_im, v_re, v_im, out):
     _put_back_half(v_re, out)
 
 
-@_compiled
+@compiled
 def power_spectra(samples, hop_length, window, out):
     """Write the power spectrum of frame ``k``, at ``k * hop_length``, to ``out[k]``.
 
@@ -276,7 +256,7 @@ def power_spectra(samples, hop_length, window, out):
         _power(a_re, a_im, b_re, b_im, out[k])
 
 
-@_compiled_sum
+@compiled_sum
 def _dot(x, i, y, j, n):
     total = np.float32(0)
     for k in range(n):
@@ -284,7 +264,7 @@ def _dot(x, i, y, j, n):
     return total
 
 
-@_compiled
+@compiled
 def mel_spectra(samples, hop_length, window, filters, out):
     """Write the mel power of frame ``k``, at ``k * hop_length``, to ``out[k]``.
 
@@ -317,7 +297,7 @@ def mel_spectra(samples, hop_length, window, filters, out):
             out[k, m] = _dot(power, first[m], values, offsets[m], n)
 
 
-@_compiled
+@compiled
 def _rescale(re, im, magnitude):
     """Give complex numbers their magnitudes; those of no phase get phase 0."""
     for k in range(_HALF):
@@ -328,7 +308,7 @@ def _rescale(re, im, magnitude):
         im[k] = im[k] * scale
 
 
-@_compiled
+@compiled
 def _set_magnitude(z_re, z_im, v_re, v_im, magnitude, backwards):
     """Change the FFT `z` of pairs so that the real samples' FFT has a magnitude."""
     first = np.copysign(magnitude[0], z_re[0] + z_im[0])
@@ -341,7 +321,7 @@ def _set_magnitude(z_re, z_im, v_re, v_im, magnitude, backwards):
     _ravel(z_re, z_im, v_re, v_im)
 
 
-@_compiled
+@compiled
 def project(samples, hop_length, window, magnitude, out):
     """Give the frames of a waveform new magnitudes and add them up.
 

@@ -78,7 +78,24 @@ def scipy_route(
     filters: BandedMatrix | None,
     hop: int,  # noqa: ARG001
 ) -> tuple[Route, int]:
-    """Give the route of `find_route` for frames of any size."""
+    """Give the route of `find_route` that frames of any size can take.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_fft,)
+        Window, float32 or float64.
+    filters : BandedMatrix of shape (1 + n_fft // 2, n_mels) or None
+        Mel filters; None for the power itself.
+    hop : int
+        Ignored; it makes no difference here.
+
+    Returns
+    -------
+    route : Route
+        Function from samples to values.
+    n_tiles : int
+        Tiles worth doing in one call.
+    """
     return _SciPyRoute(weights, filters), 1
 
 

@@ -33,14 +33,17 @@ class HRMelTransformer(BaseMelTransformer):
         `skhrmel.compression.COMPRESSIONS` or a pair ``(function, inverse)``.
     gain : float, default=1.0
         Factor on the mel power before it is compressed: with ``"log1p"``, the
-        features are ``log(1 + gain * M)``.
+        features are ``log(1 + gain * M)``, nearly linear below ``M = 1 / gain``. A
+        classifier of waveforms in [-1, 1] may want 1e4.
     mel_scale : {"slaney", "htk"}, default="slaney"
         The mel scale, see `skhrmel.filterbank.hz_to_mel`.
     norm : {"slaney"} or None, default="slaney"
         ``"slaney"`` gives all filters the same area, None the same height.
-    decoder : {"pinv"}, default="pinv"
+    decoder : {"pinv", "kl"}, default="pinv"
         How `inverse_transform` goes from mel power to the power spectrum: ``"pinv"``
-        is the pseudo-inverse clipped at zero.
+        is the pseudo-inverse clipped at zero. ``"kl"`` fits the mel power in the sense
+        of Kullback and Leibler, starting from what `fit` has learned of the frames of
+        training; it loses half as much and takes about ten times as long.
 
     Attributes
     ----------
@@ -50,6 +53,11 @@ class HRMelTransformer(BaseMelTransformer):
         Centre frequency of each filter in Hz.
     n_fft_ : int
         Length in samples of the FFT behind the frames, ``2 * (n_features_in_ - 1)``.
+    decoder_coef_ : ndarray of shape (n_freqs, n_mels)
+        Only with ``decoder="kl"``: coefficients of the fourth root of power by those of
+        mel power, see `skhrmel.decoding.RootRegression`.
+    n_samples_seen_ : int
+        Number of frames seen in `fit` and `partial_fit`.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -138,14 +146,17 @@ class LogMelTransformer(BaseMelTransformer):
         A name in `skhrmel.compression.COMPRESSIONS` or a pair ``(function, inverse)``.
     gain : float, default=1.0
         Factor on the mel power before it is compressed: with ``"log1p"``, the
-        features are ``log(1 + gain * M)``.
+        features are ``log(1 + gain * M)``, nearly linear below ``M = 1 / gain``. A
+        classifier of waveforms in [-1, 1] may want 1e4.
     mel_scale : {"slaney", "htk"}, default="slaney"
         The mel scale, see `skhrmel.filterbank.hz_to_mel`.
     norm : {"slaney"} or None, default="slaney"
         ``"slaney"`` gives all filters the same area, None the same height.
-    decoder : {"pinv"}, default="pinv"
+    decoder : {"pinv", "kl"}, default="pinv"
         How `inverse_transform` goes from mel power to the power spectrum: ``"pinv"``
-        is the pseudo-inverse clipped at zero.
+        is the pseudo-inverse clipped at zero. ``"kl"`` fits the mel power in the sense
+        of Kullback and Leibler, starting from what `fit` has learned of the frames of
+        training; it loses half as much and takes about ten times as long.
 
     Attributes
     ----------
@@ -155,6 +166,11 @@ class LogMelTransformer(BaseMelTransformer):
         Centre frequency of each filter in Hz.
     n_fft_ : int
         Length in samples of the FFT behind the frames, ``2 * (n_features_in_ - 1)``.
+    decoder_coef_ : ndarray of shape (n_freqs, n_mels)
+        Only with ``decoder="kl"``: coefficients of the fourth root of power by those of
+        mel power, see `skhrmel.decoding.RootRegression`.
+    n_samples_seen_ : int
+        Number of frames seen in `fit` and `partial_fit`.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

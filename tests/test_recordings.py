@@ -94,3 +94,45 @@ def test_float64_and_float32_agree(recordings, reference):
         assert distance == pytest.approx(
             expected["revelation"]["lsd_pinv"], abs=tolerance
         )
+
+
+@pytest.fixture(scope="module")
+def every_eighth(recordings):
+    """Every eighth frame of each track."""
+    files = find_audio([recordings]).files
+    return {file.stem: power_frames(load_mono(file).samples)[::8] for file in files}
+
+
+@pytest.mark.parametrize(("mel_scale", "goal"), [("slaney", 0.17), ("htk", 0.105)])
+def test_learned_decoding_of_tracks_never_heard(every_eighth, mel_scale, goal):
+    """Every band better than by the pseudo-inverse and by updates from a flat start."""
+    errors = {"kl": [], "pinv": [], "flat": []}
+    for track, frames in every_eighth.items():
+        others = [f for name, f in every_eighth.items() if name != track]
+        for decoder, found in errors.items():
+            hrmel = HRMelTransformer(mel_scale=mel_scale, decoder="kl")
+            if decoder == "pinv":
+                hrmel.set_params(decoder="pinv").fit(frames[:1])
+            else:
+                hrmel.fit(np.vstack(others) if decoder == "kl" else 0 * frames[:1])
+            decoded = hrmel.inverse_transform(hrmel.transform(frames))
+            spectrum = ErrorSpectrum.between(frames, decoded)
+            bands = spectrum.band_relative_errors().values()
+            found.append([spectrum.relative_error(), *bands])
+    kl, pinv, flat = (np.mean(found, axis=0) for found in errors.values())
+    assert kl[0] <= goal
+    assert np.all(kl < pinv)
+    assert np.all(kl < flat)
+
+
+def test_untrained_decoding_is_as_good_as_from_a_flat_start(every_eighth, reference):
+    expected = json.loads(reference.read_text())["tracks"]["HR-Mel 40/32/24 (slaney)"]
+    ratios = []
+    for track, frames in every_eighth.items():
+        hrmel = HRMelTransformer(decoder="kl").fit(0 * frames[:1])
+        decoded = hrmel.inverse_transform(hrmel.transform(frames))
+        found = ErrorSpectrum.between(frames, decoded).relative_error()
+        ratios.append(found / expected[track]["kl_flat_every8"][0])
+    # 30 updates, most of them squared, against 100 plain ones of the prototype.
+    assert np.mean(ratios) < 1.03
+    assert max(ratios) < 1.1
