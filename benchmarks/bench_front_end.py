@@ -30,7 +30,8 @@ from threadpoolctl import threadpool_limits
 
 from skhrmel import AudioFrontEnd, HRMelTransformer, LogMelTransformer, _routes
 from skhrmel.datasets import make_music
-from skhrmel.griffin_lim import griffin_lim, spectral_convergence
+from skhrmel.griffin_lim import griffin_lim
+from skhrmel.metrics import spectral_convergence
 from skhrmel.spectrum import power_frames
 
 SR, N_FFT, HOP, N_MELS, FMAX = 44100, 2048, 441, 96, 20000.0

@@ -76,7 +76,8 @@ def griffin_lim(
     Examples
     --------
     >>> from skhrmel.datasets import make_music
-    >>> from skhrmel.griffin_lim import griffin_lim, spectral_convergence
+    >>> from skhrmel.griffin_lim import griffin_lim
+    >>> from skhrmel.metrics import spectral_convergence
     >>> from skhrmel.spectrum import power_frames
     >>> power = power_frames(make_music(1, duration=2.0)[0][0])
     >>> y = griffin_lim(power)
@@ -107,38 +108,6 @@ def griffin_lim(
     for _ in range(n_iter):
         search.iterate()
     return search.waveform() * scale
-
-
-def spectral_convergence(S: ArrayLike, S_hat: ArrayLike) -> float:
-    r"""Relative error of the magnitude of a reconstruction.
-
-    .. math:: \frac{\|\sqrt{S} - \sqrt{\hat{S}}\|_F}{\|\sqrt{S}\|_F}
-
-    What Griffin-Lim minimises; frames that only one of the two has are left out.
-
-    Parameters
-    ----------
-    S : array-like of shape (n_frames, n_freqs)
-        Power-spectrum frames wanted.
-    S_hat : array-like of shape (n_frames, n_freqs)
-        Power-spectrum frames of the reconstructed waveform.
-
-    Returns
-    -------
-    convergence : float
-        0 if all magnitudes agree. 0 for silence that stays silent, else 1.
-
-    Examples
-    --------
-    >>> from skhrmel.griffin_lim import spectral_convergence
-    >>> spectral_convergence([[9.0, 16.0]], [[9.0, 1.0]])
-    0.6
-    """
-    wanted, found = (np.sqrt(check_array(array)) for array in (S, S_hat))
-    n_frames = min(len(wanted), len(found))
-    norm = np.linalg.norm(wanted[:n_frames])
-    error = np.linalg.norm(wanted[:n_frames] - found[:n_frames])
-    return float(error / norm) if norm else float(error > 0)
 
 
 class _PhaseSearch:

@@ -1,156 +1,28 @@
-"""How much of a power spectrum a representation loses."""
+"""How much of a power spectrum, or of a waveform, a representation loses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, gen_batches
 
-from skhrmel.filterbank import fft_frequencies
+from skhrmel._error_spectrum import PAPER_BANDS, ErrorSpectrum, check_pair
+from skhrmel._scorers import neg_band_reconstruction_errors, neg_reconstruction_error
 
-#: The HR-Mel paper's frequency ranges, Hz; the lower edge belongs to the range.
-PAPER_BANDS: Mapping[str, tuple[float, float]] = {
-    "low": (0.0, 1500.0),
-    "mid": (1500.0, 6000.0),
-    "high": (6000.0, np.inf),
-}
+__all__ = [
+    "PAPER_BANDS",
+    "ErrorSpectrum",
+    "band_relative_errors",
+    "log_spectral_distance",
+    "neg_band_reconstruction_errors",
+    "neg_reconstruction_error",
+    "relative_error",
+    "scale_invariant_sdr",
+    "spectral_convergence",
+]
 
 # Frames compared at a time, in float64: two blocks of 1025 bins fit the cache.
 _BLOCK_FRAMES = 128
-
-
-@dataclass(frozen=True)
-class ErrorSpectrum:
-    """Squared error and energy of a reconstruction by frequency, summed over frames.
-
-    What all relative errors are made of. Spectra of blocks, or of tracks, add up, so
-    that the error of a long recording needs a block of it at a time.
-
-    Attributes
-    ----------
-    squared_error : ndarray of shape (n_freqs,)
-        Sum over frames of ``(S - S_hat)**2``.
-    energy : ndarray of shape (n_freqs,)
-        Sum over frames of ``S**2``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skhrmel.metrics import ErrorSpectrum
-    >>> S = np.array([[3.0, 4.0]])
-    >>> (ErrorSpectrum.between(S, 0 * S) + ErrorSpectrum.between(S, S)).energy
-    array([18., 32.])
-    """
-
-    squared_error: NDArray
-    energy: NDArray
-
-    @classmethod
-    def between(cls, S: ArrayLike, S_hat: ArrayLike) -> Self:
-        """Compare frames with their reconstruction.
-
-        Parameters
-        ----------
-        S : array-like of shape (n_frames, n_freqs)
-            Original power-spectrum frames.
-        S_hat : array-like of shape (n_frames, n_freqs)
-            Reconstructed frames.
-
-        Returns
-        -------
-        spectrum : ErrorSpectrum
-            Summed in float64.
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ or a value is not finite.
-        """
-        originals, reconstructions = _check_pair(S, S_hat)
-        squared_error = np.zeros(originals.shape[1])
-        energy = np.zeros(originals.shape[1])
-        for rows in gen_batches(len(originals), _BLOCK_FRAMES):
-            block = originals[rows].astype(np.float64)
-            energy += np.einsum("tf,tf->f", block, block)
-            block -= reconstructions[rows]
-            squared_error += np.einsum("tf,tf->f", block, block)
-        spectrum = cls(squared_error, energy)
-        spectrum._check_range(originals, reconstructions)
-        return spectrum
-
-    def _check_range(self, originals: NDArray, reconstructions: NDArray) -> None:
-        """Refuse power whose square is beyond the range of float64."""
-        total = self.energy.sum() + self.squared_error.sum()
-        if total == np.inf or (
-            total == 0 and (originals.any() or reconstructions.any())
-        ):
-            raise ValueError(
-                "The squared power is beyond the range of float64: S goes up to "
-                f"{originals.max():g}, S_hat up to {reconstructions.max():g}. Scale "
-                "both."
-            )
-
-    def __add__(self, other: Self) -> Self:
-        """Join the frames of two spectra."""
-        if len(self.energy) != len(other.energy):
-            raise ValueError(
-                f"Spectra of {len(self.energy)} and {len(other.energy)} frequencies "
-                "cannot be added."
-            )
-        return type(self)(
-            self.squared_error + other.squared_error, self.energy + other.energy
-        )
-
-    def relative_error(self) -> float:
-        """Give the error over all frequencies, see `relative_error`.
-
-        Returns
-        -------
-        error : float
-            The error.
-        """
-        return _ratio(self.squared_error.sum(), self.energy.sum())
-
-    def band_relative_errors(
-        self,
-        *,
-        sr: float = 44100,
-        bands: Mapping[str, tuple[float, float]] = PAPER_BANDS,
-    ) -> dict[str, float]:
-        """Give the error of frequency ranges, see `band_relative_errors`.
-
-        Parameters
-        ----------
-        sr : float, default=44100
-            Sampling rate in Hz.
-        bands : mapping of str to (float, float), default=PAPER_BANDS
-            Names and half-open ranges ``low <= f < high`` in Hz.
-
-        Returns
-        -------
-        errors : dict of str to float
-            The error of each range.
-        """
-        if not (0 < sr < np.inf and len(self.energy) > 1):
-            raise ValueError(
-                "Bands need sr > 0 and at least 2 frequencies, got "
-                f"sr={sr!r} and {len(self.energy)} frequencies."
-            )
-        frequencies = fft_frequencies(sr, 2 * (len(self.energy) - 1))
-        errors = {}
-        for name, (low, high) in bands.items():
-            inside = (frequencies >= low) & (frequencies < high)
-            if not inside.any():
-                raise ValueError(
-                    f"bands: {name!r} ({low:g}-{high:g} Hz) contains no FFT bin; the "
-                    f"{len(frequencies)} bins go from 0 to {sr / 2:g} Hz."
-                )
-            errors[name] = _ratio(
-                self.squared_error[inside].sum(), self.energy[inside].sum()
-            )
-        return errors
 
 
 def relative_error(S: ArrayLike, S_hat: ArrayLike) -> float:
@@ -279,7 +151,7 @@ def log_spectral_distance(
     """
     if not 0 < floor < np.inf:
         raise ValueError(f"floor must be a positive finite power, got {floor!r}.")
-    originals, reconstructions = _check_pair(S, S_hat, ensure_non_negative=True)
+    originals, reconstructions = check_pair(S, S_hat, ensure_non_negative=True)
     total = 0.0
     for rows in gen_batches(len(originals), _BLOCK_FRAMES):
         original = originals[rows].astype(np.float64) + floor
@@ -289,136 +161,100 @@ def log_spectral_distance(
     return total / len(originals)
 
 
-def neg_reconstruction_error(estimator: Any, X: ArrayLike, y: None = None) -> float:  # noqa: ARG001
-    """Score a transformer by what ``inverse_transform(transform(X))`` loses.
+def spectral_convergence(S: ArrayLike, S_hat: ArrayLike) -> float:
+    r"""Relative error of the magnitude of a reconstruction.
 
-    A scorer for ``GridSearchCV(scoring=neg_reconstruction_error)`` and its like. With
-    a track as a group and ``cv=LeaveOneGroupOut()``, `mean_test_score` is minus the
-    paper's mean error over tracks.
+    .. math:: \frac{\|\sqrt{S} - \sqrt{\hat{S}}\|_F}{\|\sqrt{S}\|_F}
+
+    What Griffin-Lim minimises: the measure of Sturmel and Daudet [1]_. Frames that only
+    one of the two has are left out.
 
     Parameters
     ----------
-    estimator : object
-        Anything fitted that has `transform` and `inverse_transform`: a transformer of
-        skhrmel, ``PCA``, ``NMF``, a ``Pipeline``.
-    X : array-like of shape (n_frames, n_freqs)
-        Power-spectrum frames.
-    y : None
-        Ignored; part of scikit-learn's interface.
+    S : array-like of shape (n_frames, n_freqs)
+        Power-spectrum frames wanted.
+    S_hat : array-like of shape (n_frames, n_freqs)
+        Power-spectrum frames of the reconstructed waveform.
 
     Returns
     -------
-    score : float
-        Minus the `relative_error`: higher is better, 0 is perfect.
+    convergence : float
+        0 if all magnitudes agree. 0 for silence that stays silent, else 1.
+
+    References
+    ----------
+    .. [1] N. Sturmel and L. Daudet, "Signal reconstruction from STFT magnitude: a state
+       of the art", DAFx, 2011.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sklearn.decomposition import PCA
-    >>> from skhrmel.metrics import neg_reconstruction_error
-    >>> X = np.random.default_rng(0).random((20, 5))
-    >>> pca = PCA(n_components=5).fit(X)
-    >>> round(abs(neg_reconstruction_error(pca, X)), 9)
-    0.0
+    >>> from skhrmel.metrics import spectral_convergence
+    >>> spectral_convergence([[9.0, 16.0]], [[9.0, 1.0]])
+    0.6
     """
-    return -_reconstruct(estimator, X).relative_error()
+    wanted, found = (np.sqrt(check_array(array)) for array in (S, S_hat))
+    n_frames = min(len(wanted), len(found))
+    norm = np.linalg.norm(wanted[:n_frames])
+    error = np.linalg.norm(wanted[:n_frames] - found[:n_frames])
+    return float(error / norm) if norm else float(error > 0)
 
 
-def neg_band_reconstruction_errors(
-    estimator: Any,
-    X: ArrayLike,
-    y: None = None,  # noqa: ARG001
-    *,
-    sr: float = 44100,
-    bands: Mapping[str, tuple[float, float]] = PAPER_BANDS,
-) -> dict[str, float]:
-    """Score a transformer overall and in each frequency range.
+def scale_invariant_sdr(y: ArrayLike, y_hat: ArrayLike) -> float:
+    r"""Scale-invariant signal-to-distortion ratio of a waveform, in dB.
 
-    A scorer with several metrics, for
-    ``GridSearchCV(scoring=neg_band_reconstruction_errors, refit="overall")``. All come
-    from one reconstruction. For another rate or other ranges, pass
-    ``functools.partial(neg_band_reconstruction_errors, sr=22050)``.
+    .. math:: 10 \log_{10} \frac{\|\alpha y\|^2}{\|\hat{y} - \alpha y\|^2},
+              \qquad \alpha = \frac{\hat{y}^T y}{\|y\|^2}
+
+    by Le Roux et al. [1]_. It compares sample by sample: a waveform with the same
+    spectrogram in another phase, which may sound the same, has a low one.
 
     Parameters
     ----------
-    estimator : object
-        Anything fitted that has `transform` and `inverse_transform`.
-    X : array-like of shape (n_frames, n_freqs)
-        Power-spectrum frames.
-    y : None
-        Ignored; part of scikit-learn's interface.
-    sr : float, default=44100
-        Sampling rate in Hz.
-    bands : mapping of str to (float, float), default=PAPER_BANDS
-        Names and half-open ranges ``low <= f < high`` in Hz.
+    y : array-like of shape (n_samples,)
+        Original waveform.
+    y_hat : array-like of shape (n_samples,)
+        Reconstructed waveform.
 
     Returns
     -------
-    scores : dict of str to float
-        Minus the relative error: ``"overall"`` and every range of `bands`.
+    ratio : float
+        In dB; infinite for a perfect reconstruction, minus infinity for one that has
+        nothing of the original.
 
     Raises
     ------
     ValueError
-        If the estimator, or a step of it, has a parameter `sr` of another value, or a
-        band is named ``"overall"``.
+        If the lengths differ, a value is not finite, or the original is silent.
+
+    References
+    ----------
+    .. [1] J. Le Roux, S. Wisdom, H. Erdogan and J. R. Hershey, "SDR - half-baked or
+       well done?", IEEE ICASSP, 2019.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from sklearn.decomposition import PCA
-    >>> from skhrmel.metrics import neg_band_reconstruction_errors
-    >>> X = np.random.default_rng(0).random((20, 33))
-    >>> sorted(neg_band_reconstruction_errors(PCA(3).fit(X), X))
-    ['high', 'low', 'mid', 'overall']
+    >>> from skhrmel.metrics import scale_invariant_sdr
+    >>> round(scale_invariant_sdr([1.0, 0.0], [10.0, 1.0]), 6)
+    20.0
     """
-    if "overall" in bands:
-        raise ValueError("bands: the name 'overall' is that of the whole spectrum.")
-    _check_rate(estimator, sr)
-    spectrum = _reconstruct(estimator, X)
-    errors = {"overall": spectrum.relative_error()}
-    errors |= spectrum.band_relative_errors(sr=sr, bands=bands)
-    return {name: -error for name, error in errors.items()}
-
-
-def _reconstruct(estimator: Any, X: ArrayLike) -> ErrorSpectrum:
-    reconstruction = estimator.inverse_transform(estimator.transform(X))
-    return ErrorSpectrum.between(X, reconstruction)
-
-
-def _check_rate(estimator: Any, sr: float) -> None:
-    """Refuse to look for bands at another rate than the transformer's own."""
-    params = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    for name, value in params.items():
-        if (name == "sr" or name.endswith("__sr")) and value != sr:
-            raise ValueError(
-                f"The estimator has {name}={value!r}, but the scorer looks for its "
-                f"bands at sr={sr!r}: pass functools.partial("
-                f"neg_band_reconstruction_errors, sr={value!r}) as the scorer."
-            )
-
-
-def _check_pair(
-    S: ArrayLike, S_hat: ArrayLike, *, ensure_non_negative: bool = False
-) -> tuple[NDArray, NDArray]:
     original, reconstruction = (
-        check_array(
-            array,
-            dtype=[np.float64, np.float32],
-            ensure_non_negative=ensure_non_negative,
-            input_name=name,
-        )
-        for array, name in ((S, "S"), (S_hat, "S_hat"))
+        check_array(array, dtype=np.float64, ensure_2d=False, input_name=name)
+        for array, name in ((y, "y"), (y_hat, "y_hat"))
     )
-    if original.shape != reconstruction.shape:
+    if original.ndim != 1 or original.shape != reconstruction.shape:
         raise ValueError(
-            "S and S_hat must have the same shape, got "
+            "y and y_hat must have the same shape, (n_samples,), got "
             f"{original.shape} and {reconstruction.shape}."
         )
-    return original, reconstruction
-
-
-def _ratio(squared_error: float, energy: float) -> float:
-    if energy == 0:
-        return 0.0 if squared_error == 0 else 1.0
-    return float(np.sqrt(squared_error / energy))
+    if not original.any():
+        raise ValueError("y is silent, so there is no signal to compare with.")
+    # By the largest sample, so that no square leaves the range of numbers.
+    original = original / np.abs(original).max()
+    reconstruction = reconstruction / (np.abs(reconstruction).max() or 1)
+    target = original * (original @ reconstruction) / (original @ original)
+    distortion = reconstruction - target
+    if not target.any():
+        return -np.inf
+    with np.errstate(divide="ignore"):
+        ratio = np.divide(target @ target, distortion @ distortion)
+    return float(10 * np.log10(ratio))

@@ -21,7 +21,7 @@ from sklearn.utils import estimator_html_repr
 from skhrmel import AudioFrontEnd, FramePooling, HRMelTransformer, LogMelTransformer
 from skhrmel.audio import AudioError
 from skhrmel.datasets import make_music
-from skhrmel.griffin_lim import spectral_convergence
+from skhrmel.metrics import spectral_convergence
 from skhrmel.spectrum import power_frames
 
 FRAMINGS = [

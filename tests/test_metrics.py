@@ -21,6 +21,8 @@ from skhrmel.metrics import (
     neg_band_reconstruction_errors,
     neg_reconstruction_error,
     relative_error,
+    scale_invariant_sdr,
+    spectral_convergence,
 )
 
 
@@ -218,3 +220,43 @@ def test_scorer_for_another_rate(frames):
 def test_impossible_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.ones((2, 5)))
+
+
+def test_spectral_convergence_of_silence():
+    silence = np.zeros((2, 3))
+    assert spectral_convergence(silence, silence) == 0
+    assert spectral_convergence(silence, silence + 1) == 1
+
+
+@given(
+    seed=st.integers(0, 99), decibels=st.floats(-60, 60), scale=st.floats(1e-30, 1e30)
+)
+def test_sdr_is_the_level_of_what_was_added(seed, decibels, scale):
+    rng = np.random.default_rng(seed)
+    signal, noise = rng.standard_normal((2, 50))
+    # What is orthogonal to the signal is distortion, and nothing else is.
+    noise -= signal * (noise @ signal) / (signal @ signal)
+    noise *= np.linalg.norm(signal) / np.linalg.norm(noise) * 10 ** (-decibels / 20)
+    ratio = scale_invariant_sdr(signal, scale * (signal + noise))
+    assert ratio == pytest.approx(decibels, abs=1e-6)
+
+
+def test_sdr_of_all_and_of_nothing():
+    signal = np.array([1.0, 2.0, -1.0])
+    assert scale_invariant_sdr(signal, -4 * signal) == np.inf
+    assert scale_invariant_sdr(signal, 0 * signal) == -np.inf
+    assert scale_invariant_sdr([1.0, 0.0], [0.0, 1.0]) == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("y", "y_hat", "message"),
+    [
+        ([1.0, 2.0], [1.0], r"same shape, \(n_samples,\), got \(2,\) and \(1,\)"),
+        ([[1.0]], [[1.0]], r"same shape, \(n_samples,\)"),
+        ([0.0, 0.0], [1.0, 2.0], "y is silent"),
+        ([np.nan], [1.0], "NaN"),
+    ],
+)
+def test_sdr_refuses(y, y_hat, message):
+    with pytest.raises(ValueError, match=message):
+        scale_invariant_sdr(y, y_hat)
