@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from skhrmel._base import EmptyFilterWarning
     from skhrmel._front_end import AudioFrontEnd
     from skhrmel._pooling import FramePooling
+    from skhrmel._quantizer import UniformQuantizer
     from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 
 __version__ = "0.1.0"
@@ -17,6 +18,7 @@ _HOMES = {
     "FramePooling": "skhrmel._pooling",
     "HRMelTransformer": "skhrmel._transformers",
     "LogMelTransformer": "skhrmel._transformers",
+    "UniformQuantizer": "skhrmel._quantizer",
 }
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "FramePooling",
     "HRMelTransformer",
     "LogMelTransformer",
+    "UniformQuantizer",
 ]
 
 

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from sklearn.base import BaseEstimator
 
+from skhrmel import _ablation_files as files
 from skhrmel import _ablation_report as report
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.ablation import (
@@ -178,8 +179,8 @@ def _write_files(
     }
     written = True
     for path, write in (
-        (args.json, partial(report.write_json, unsearched=search.problems)),
-        (args.csv, report.write_csv),
+        (args.json, partial(files.write_json, unsearched=search.problems)),
+        (args.csv, files.write_csv),
     ):
         try:
             if path is not None:
@@ -368,7 +369,7 @@ def _print_header(
     source = "tracks" if len(measured) > 1 else "track"
     if synthetic:
         source = f"synthetic {source} (skhrmel.datasets.make_music, not recordings)"
-    versions = report.describe_run()
+    versions = files.describe_run()
     console.print(
         f"{len(measured)} {source}, {minutes}:{seconds:02d} in all; mono, {SR} Hz, "
         f"n_fft={N_FFT}, hop_length={HOP_LENGTH}; skhrmel {versions['skhrmel']}, "

@@ -1,12 +1,6 @@
 """An ablation for people and for programs: tables, JSON and CSV."""
 
-import csv
-import json
-import platform
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich import box
@@ -14,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.base import BaseEstimator
 
-from skhrmel.ablation import ERROR_NAMES, TrackResult, stack_errors
+from skhrmel.ablation import TrackResult, stack_errors
+from skhrmel.comparison import PairedDifference, paired_difference
 from skhrmel.metrics import PAPER_BANDS
 
 #: Table 1 of the paper: mean and standard deviation over its 12 tracks.
@@ -53,17 +48,6 @@ _BAND_TITLES = {
     "high": "high >=6 kHz",
 }
 
-_PACKAGES = (
-    "skhrmel",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "joblib",
-    "librosa",
-    "soundfile",
-    "soxr",
-)
-
 Representations = Mapping[str, BaseEstimator]
 Summary = dict[str, dict[str, dict[str, float]]]
 
@@ -76,10 +60,13 @@ def print_tables(
     console.print(_overall_table(summary, representations))
     console.print(_band_table(summary))
     console.print(_ablation_table(summary))
+    console.print(_paired_table(results, representations))
     console.print(
         "Relative Frobenius error of the power spectrum, mean ± standard deviation\n"
         "over tracks: 0 is perfect, 1 as bad as silence.\n"
-        f"Δ: reduction of the mean error against {BASELINE}.",
+        f"Δ: reduction of the mean error against {BASELINE}.\n"
+        "Table 4 compares track by track: mean difference, its 95% bootstrap\n"
+        "interval, and on how many tracks the error is smaller : larger.",
         soft_wrap=True,
     )
 
@@ -159,6 +146,42 @@ def _ablation_table(summary: Summary) -> Table:
     return table
 
 
+def compare(
+    results: Sequence[TrackResult], representations: Iterable[str]
+) -> dict[str, dict[str, PairedDifference]]:
+    """Compare with the baseline track by track, by representation and error name."""
+    baseline = stack_errors(results, BASELINE)
+    differences = {
+        name: {
+            error: paired_difference(values, baseline[error])
+            for error, values in stack_errors(results, name).items()
+        }
+        for name in representations
+    }
+    # What is the same but for rounding would fill the table with zeros.
+    return {
+        name: by_error
+        for name, by_error in differences.items()
+        if any(d.wins + d.losses for d in by_error.values())
+    }
+
+
+def _paired_table(
+    results: Sequence[TrackResult], representations: Iterable[str]
+) -> Table:
+    table = _table(
+        f"4. Difference to {BASELINE}, paired over tracks",
+        ["representation", "overall", *_BAND_TITLES.values()],
+    )
+    for name, by_error in compare(results, representations).items():
+        cells = []
+        for mean, low, high, wins, losses in by_error.values():
+            interval = "" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}"
+            cells.append(f"{mean:+.4f}\n{interval}\n{wins} : {losses}")
+        table.add_row(name, *cells, end_section=True)
+    return table
+
+
 def _table(title: str, columns: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column(columns[0], no_wrap=True)
@@ -178,112 +201,6 @@ def _reduction(baseline: float, error: float) -> float:
 
 def _percent(value: float) -> str:
     return f"{value:+.1f}%"
-
-
-def describe_run() -> dict[str, str]:
-    """Versions that a figure may depend on."""
-    versions = {package: version(package) for package in _PACKAGES}
-    return {"python": platform.python_version(), **versions}
-
-
-def write_json(
-    path: Path,
-    results: Sequence[TrackResult],
-    representations: Representations,
-    settings: Mapping[str, Any],
-    unsearched: Mapping[str, str],
-) -> None:
-    """Write figures, settings and versions as one JSON object."""
-    document = {
-        "versions": describe_run(),
-        "settings": dict(settings),
-        "representations": {
-            name: {"class": type(estimator).__name__, **estimator.get_params()}
-            for name, estimator in representations.items()
-        },
-        "summary": (
-            summarize(results, representations)
-            if any(result.errors for result in results)
-            else {}
-        ),
-        "paper": {
-            "overall": {
-                name: {"mean": mean, "std": std}
-                for name, (mean, std) in PAPER_OVERALL.items()
-            },
-            "by_band": {
-                name: {band: errors[band][0] for band in PAPER_BANDS}
-                for name, errors in PAPER_BY_BAND.items()
-            },
-            "ablation": {
-                name: dict(zip(PAPER_BANDS, means, strict=True))
-                for name, (means, _) in PAPER_ABLATION.items()
-            },
-        },
-        "tracks": [
-            {
-                "name": result.name,
-                "seconds": result.seconds,
-                "note": result.note,
-                "errors": result.errors,
-            }
-            for result in results
-            if result.errors
-        ],
-        "skipped": [
-            {"name": name, "reason": reason}
-            for name, reason in skipped(results, unsearched).items()
-        ],
-        "warnings": unique_warnings(results),
-    }
-    # ASCII, since names of files need not be valid text.
-    path.write_text(json.dumps(document, indent=1) + "\n", "ascii")
-
-
-def write_csv(
-    path: Path,
-    results: Sequence[TrackResult],
-    representations: Representations,
-    settings: Mapping[str, Any],
-) -> None:
-    """Write one row for each track and representation, settings and versions in it."""
-    constants = {
-        **{f"setting_{name}": value for name, value in settings.items()},
-        **{f"version_{name}": value for name, value in describe_run().items()},
-    }
-    params = sorted({p for e in representations.values() for p in e.get_params()})
-    columns = ["track", "seconds", "note", "representation", "class", *ERROR_NAMES]
-    with path.open(
-        "w", newline="", encoding="utf-8", errors="backslashreplace"
-    ) as file:
-        writer = csv.DictWriter(file, [*columns, *params, *constants])
-        writer.writeheader()
-        for result in results:
-            for name, errors in result.errors.items():
-                writer.writerow(
-                    {
-                        "track": result.name,
-                        "seconds": result.seconds,
-                        "note": result.note,
-                        "representation": name,
-                        "class": type(representations[name]).__name__,
-                        **errors,
-                        **_flat(representations[name].get_params()),
-                        **constants,
-                    }
-                )
-
-
-def _flat(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Write bins as ``a/b`` and edges as ``a,b``, as on the command line."""
-    flat = dict(params)
-    for name, value in params.items():
-        if isinstance(value, tuple):
-            mark = "," if name == "band_edges" else "/"
-            flat[name] = mark.join(
-                f"{item:g}" if isinstance(item, float) else str(item) for item in value
-            )
-    return flat
 
 
 def skipped(

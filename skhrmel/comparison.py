@@ -1,0 +1,117 @@
+"""Comparing two representations on the same tracks."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import bootstrap
+from sklearn.utils import check_array
+
+# Differences below are rounding errors of float32 power: neither side wins.
+_TIE = 1e-6
+
+
+class PairedDifference(NamedTuple):
+    """How the errors of one representation differ from another's, track by track.
+
+    Attributes
+    ----------
+    mean : float
+        Mean over tracks of the first error minus the second.
+    low : float
+        Lower end of the bootstrap interval of the mean; NaN for a single track.
+    high : float
+        Upper end.
+    wins : int
+        Tracks on which the first error is smaller.
+    losses : int
+        Tracks on which it is larger.
+    """
+
+    mean: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+
+
+def paired_difference(
+    errors: ArrayLike,
+    others: ArrayLike,
+    *,
+    confidence_level: float = 0.95,
+    n_resamples: int = 9999,
+    random_state: int = 0,
+) -> PairedDifference:
+    """Compare errors that were measured on the same tracks.
+
+    Tracks differ far more than representations do, so two means with their standard
+    deviations tell little. The differences on each track tell more: their mean, its
+    bias-corrected and accelerated bootstrap interval [1]_ over tracks, and on how many
+    tracks which side is better.
+
+    Parameters
+    ----------
+    errors : array-like of shape (n_tracks,)
+        Errors of one representation.
+    others : array-like of shape (n_tracks,)
+        Errors of the other, of the same tracks in the same order.
+    confidence_level : float, default=0.95
+        Probability that the interval should cover the true mean.
+    n_resamples : int, default=9999
+        Number of bootstrap samples.
+    random_state : int, default=0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    difference : PairedDifference
+        Negative where `errors` are smaller. Differences below 1e-6 are ties.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or a value is not finite.
+
+    References
+    ----------
+    .. [1] B. Efron, "Better bootstrap confidence intervals", Journal of the American
+       Statistical Association, vol. 82, no. 397, 1987.
+
+    Examples
+    --------
+    >>> from skhrmel.comparison import paired_difference
+    >>> difference = paired_difference([0.2, 0.3, 0.4], [0.3, 0.5, 0.5])
+    >>> round(difference.mean, 3), difference.wins, difference.losses
+    (-0.133, 3, 0)
+    """
+    first, second = (
+        check_array(array, dtype=np.float64, ensure_2d=False, input_name=name)
+        for array, name in ((errors, "errors"), (others, "others"))
+    )
+    if first.ndim != 1 or first.shape != second.shape:
+        raise ValueError(
+            "errors and others must have the same shape, (n_tracks,), got "
+            f"{first.shape} and {second.shape}."
+        )
+    differences = first - second
+    mean = float(differences.mean())
+    if len(differences) == 1:
+        low = high = float("nan")
+    elif np.ptp(differences) < _TIE:
+        low = high = mean
+    else:
+        low, high = bootstrap(
+            (differences,),
+            np.mean,
+            confidence_level=confidence_level,
+            n_resamples=n_resamples,
+            rng=np.random.default_rng(random_state),
+        ).confidence_interval
+    return PairedDifference(
+        mean,
+        float(low),
+        float(high),
+        int(np.sum(differences < -_TIE)),
+        int(np.sum(differences > _TIE)),
+    )
