@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,13 @@ from rich.progress import (
 )
 from sklearn.base import BaseEstimator
 
+from skhrmel import _ablate_options as options
 from skhrmel import _ablation_files as files
 from skhrmel import _ablation_report as report
-from skhrmel._transformers import HRMelTransformer, LogMelTransformer
+from skhrmel._rate_report import print_rates
 from skhrmel.ablation import (
+    HOP_LENGTH,
+    N_FFT,
     SR,
     Track,
     TrackResult,
@@ -34,10 +36,9 @@ from skhrmel.ablation import (
 )
 from skhrmel.audio import load_mono
 from skhrmel.datasets import make_music
-from skhrmel.filterbank import BandLayout, MelScale
 from skhrmel.folders import AudioSearch, find_audio
+from skhrmel.rate_distortion import mean_rates
 
-N_FFT, HOP_LENGTH = 2048, 441
 MAX_JOBS = 256
 # Wider than any table, whose own width is what is printed.
 _CONSOLE_WIDTH = 200
@@ -54,6 +55,7 @@ examples:
   skhrmel ablate ~/music song.flac -j 2     every audio file in a folder, and one more
   skhrmel ablate ~/music --allocation 48/28/20 --mel-scale slaney --mel-scale htk
   skhrmel ablate ~/music --edges 0,1000,4000,20000 --json errors.json
+  skhrmel ablate ~/music --bits 4,6,8,16    what few bits cost, for each compression
   skhrmel ablate ~/music --edges 0,1000,3000,8000,20000 --allocation 32/24/24/16
 
 Tracks are mixed down to mono and, at another rate than 44.1 kHz, resampled. Files that
@@ -81,7 +83,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--allocation",
         action="append",
-        type=_bins,
+        type=options.band_bins,
         default=[],
         metavar="A/B/C",
         help="also measure HR-Mel with these bins a band; repeatable",
@@ -89,7 +91,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--edges",
         action="append",
-        type=_edges,
+        type=options.band_edges,
         default=[],
         metavar="F0,F1,...",
         help="also measure HR-Mel with these band edges in Hz; repeatable (default: "
@@ -102,6 +104,14 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         help="mel scale of the extra configurations; repeatable (default: slaney)",
     )
+    parser.add_argument(
+        "--bits",
+        type=options.bit_counts,
+        default=(),
+        metavar="N,N,...",
+        help="also quantise the features to these numbers of bits, 1 to 16, after each "
+        "compression, and report what that costs",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument(
         "--csv",
@@ -112,7 +122,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "-j",
         "--n-jobs",
-        type=_n_jobs,
+        type=options.job_count,
         default=1,
         metavar="N",
         help="tracks measured at the same time; -1 uses every core (default: 1)",
@@ -123,7 +133,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, *, fail: Any) -> int:
     """Measure and report; give the exit status. `fail` ends with a usage error."""
     try:
-        extra = extra_representations(args.allocation, args.edges, args.mel_scale)
+        extra = options.extra_representations(
+            args.allocation, args.edges, args.mel_scale
+        )
     except ValueError as error:
         fail(str(error))
     search = find_audio(args.paths)
@@ -134,13 +146,16 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     representations = paper_representations() | extra
     tracks = _file_tracks(search) if args.paths else _synthetic_tracks()
 
-    results = _measure_with_progress(tracks, representations, args.n_jobs)
+    results = _measure_with_progress(tracks, representations, args)
 
     console = _console()
     n_measured = sum(bool(result.errors) for result in results)
     if n_measured:
         _print_header(console, results, synthetic=not args.paths)
         report.print_tables(console, results, representations)
+        if args.bits:
+            rates = [result.rates for result in results if result.rates]
+            print_rates(console, mean_rates(rates))
     _print_remarks(console, results, search)
     if not n_measured:
         console.print("Nothing could be measured.")
@@ -191,85 +206,6 @@ def _write_files(
     return written
 
 
-def extra_representations(
-    allocations: Sequence[tuple[int, ...]],
-    edges: Sequence[tuple[float, ...]],
-    mel_scales: Sequence[MelScale],
-) -> dict[str, BaseEstimator]:
-    """Make the configurations asked for on the command line.
-
-    Every allocation is combined with all edges that make as many bands, and both with
-    every mel scale. Raises a ValueError if a configuration is impossible or part of the
-    request fits nothing.
-    """
-    if not (allocations or edges or mel_scales):
-        return {}
-    default = HRMelTransformer()
-    all_edges = edges or [default.band_edges]
-    all_bins = allocations or [default.n_mels]
-    layouts = [(e, b) for e, b in product(all_edges, all_bins) if len(b) == len(e) - 1]
-    used = [part for layout in layouts for part in layout]
-    unused = [part for part in (*all_bins, *all_edges) if part not in used]
-    if unused:
-        raise ValueError(
-            f"no --allocation and --edges of the same number of bands for {unused[0]}: "
-            f"allocations {all_bins}, edges {all_edges}"
-        )
-    extra: dict[str, BaseEstimator] = {}
-    for scale in mel_scales or [default.mel_scale]:
-        if scale == "htk":
-            extra["Log-Mel-96 HTK"] = LogMelTransformer(mel_scale="htk")
-        for band_edges, bins in layouts:
-            if sum(bins) > N_FFT // 2 + 1:
-                raise ValueError(
-                    f"{sum(bins)} bins are more than the {N_FFT // 2 + 1} of the FFT: "
-                    f"{'/'.join(map(str, bins))}"
-                )
-            BandLayout(SR, band_edges, bins, scale)
-            extra[_name(bins, band_edges, scale)] = HRMelTransformer(
-                n_mels=bins,
-                band_edges=band_edges,
-                mel_scale=scale,
-                compression=default.compression if len(bins) == 3 else "log1p",
-            )
-    return extra
-
-
-def _name(bins: Sequence[int], edges: Sequence[float], scale: str) -> str:
-    name = f"HR-Mel {'/'.join(map(str, bins))}"
-    if tuple(edges) != HRMelTransformer().band_edges:
-        name += f" at {','.join(f'{edge:.12g}' for edge in edges)}"
-    return name + (" HTK" if scale == "htk" else "")
-
-
-def _bins(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split("/"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected bins a band such as 40/32/24, got {text!r}"
-        ) from None
-
-
-def _edges(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected frequencies in Hz such as 0,1500,6000,20000, got {text!r}"
-        ) from None
-
-
-def _n_jobs(text: str) -> int:
-    try:
-        n_jobs = int(text)
-    except ValueError:
-        n_jobs = 0
-    if n_jobs != 0:
-        return n_jobs
-    raise argparse.ArgumentTypeError(f"expected an integer other than 0, got {text!r}")
-
-
 def _file_tracks(search: AudioSearch) -> list[Track]:
     return [Track(str(file), partial(_load_file, file)) for file in search.files]
 
@@ -303,7 +239,9 @@ def _give_clip(clip: NDArray) -> tuple[NDArray, str]:
 
 
 def _measure_with_progress(
-    tracks: Sequence[Track], representations: dict[str, BaseEstimator], n_jobs: int
+    tracks: Sequence[Track],
+    representations: dict[str, BaseEstimator],
+    args: argparse.Namespace,
 ) -> list[TrackResult]:
     with _ctrl_c_for_this_process_only():
         results = measure_tracks(
@@ -311,7 +249,8 @@ def _measure_with_progress(
             representations,
             n_fft=N_FFT,
             hop_length=HOP_LENGTH,
-            n_jobs=max(-MAX_JOBS, min(n_jobs, len(tracks), MAX_JOBS)) or 1,
+            n_bits=args.bits,
+            n_jobs=max(-MAX_JOBS, min(args.n_jobs, len(tracks), MAX_JOBS)) or 1,
         )
     console = Console(stderr=True)
     if not console.is_terminal:

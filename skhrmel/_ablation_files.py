@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,7 @@ def write_json(
                 "seconds": result.seconds,
                 "note": result.note,
                 "errors": result.errors,
+                "rates": [asdict(point) for point in result.rates],
             }
             for result in results
             if result.errors

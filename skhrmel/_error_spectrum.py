@@ -135,24 +135,51 @@ class ErrorSpectrum:
         errors : dict of str to float
             The error of each range.
         """
-        if not (0 < sr < np.inf and len(self.energy) > 1):
+        return {
+            name: _ratio(self.squared_error[inside].sum(), self.energy[inside].sum())
+            for name, inside in band_masks(bands, sr, len(self.energy)).items()
+        }
+
+
+def band_masks(
+    bands: Mapping[str, tuple[float, float]], sr: float, n_freqs: int
+) -> dict[str, NDArray]:
+    """Find the FFT bins of frequency ranges.
+
+    Parameters
+    ----------
+    bands : mapping of str to (float, float)
+        Names and half-open ranges ``low <= f < high`` in Hz.
+    sr : float
+        Sampling rate in Hz.
+    n_freqs : int
+        Number of frequencies of a frame.
+
+    Returns
+    -------
+    masks : dict of str to ndarray of shape (n_freqs,)
+        Whether each bin belongs to the range.
+
+    Raises
+    ------
+    ValueError
+        If a range has no FFT bin.
+    """
+    if not (0 < sr < np.inf and n_freqs > 1):
+        raise ValueError(
+            "Bands need sr > 0 and at least 2 frequencies, got "
+            f"sr={sr!r} and {n_freqs} frequencies."
+        )
+    frequencies = fft_frequencies(sr, 2 * (n_freqs - 1))
+    masks = {}
+    for name, (low, high) in bands.items():
+        masks[name] = (frequencies >= low) & (frequencies < high)
+        if not masks[name].any():
             raise ValueError(
-                "Bands need sr > 0 and at least 2 frequencies, got "
-                f"sr={sr!r} and {len(self.energy)} frequencies."
+                f"bands: {name!r} ({low:g}-{high:g} Hz) contains no FFT bin; the "
+                f"{len(frequencies)} bins go from 0 to {sr / 2:g} Hz."
             )
-        frequencies = fft_frequencies(sr, 2 * (len(self.energy) - 1))
-        errors = {}
-        for name, (low, high) in bands.items():
-            inside = (frequencies >= low) & (frequencies < high)
-            if not inside.any():
-                raise ValueError(
-                    f"bands: {name!r} ({low:g}-{high:g} Hz) contains no FFT bin; the "
-                    f"{len(frequencies)} bins go from 0 to {sr / 2:g} Hz."
-                )
-            errors[name] = _ratio(
-                self.squared_error[inside].sum(), self.energy[inside].sum()
-            )
-        return errors
+    return masks
 
 
 def check_pair(

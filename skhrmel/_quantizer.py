@@ -166,7 +166,7 @@ class UniformQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         codes : ndarray of shape (n_samples, n_features)
-            uint8 up to 8 bits, else uint16.
+            Whole numbers, uint8 up to 8 bits and else uint16.
 
         Raises
         ------

@@ -12,12 +12,16 @@ from sklearn.base import BaseEstimator, clone
 from skhrmel._threads import one_blas_thread
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.metrics import PAPER_BANDS, ErrorSpectrum
+from skhrmel.rate_distortion import RatePoint, measure_rates
 from skhrmel.spectrum import power_blocks
 
-SR = 44100
+#: Sampling rate in Hz, and frame and hop in samples, of the command's figures.
+SR, N_FFT, HOP_LENGTH = 44100, 2048, 441
 #: Peak below which a track has no relative error: -300 dB, of which float32 power still
 #: holds all digits.
 SILENCE = 1e-15
+# Neighbouring frames lose the same, and every rate decodes them again.
+_RATE_STEP = 8
 #: Overall error, then that of the paper's frequency ranges.
 ERROR_NAMES = ("overall", *PAPER_BANDS)
 
@@ -83,6 +87,8 @@ class TrackResult:
         Why it was skipped, empty if it was not.
     warnings : tuple of str
         Warnings of the representations, for instance of empty filters.
+    rates : tuple of RatePoint
+        What quantised features lose, if that was asked for.
     """
 
     name: str
@@ -91,6 +97,7 @@ class TrackResult:
     note: str = ""
     problem: str = ""
     warnings: tuple[str, ...] = ()
+    rates: tuple[RatePoint, ...] = ()
 
 
 def measure_track(
@@ -99,6 +106,7 @@ def measure_track(
     *,
     n_fft: int = 2048,
     hop_length: int = 441,
+    n_bits: Sequence[int] = (),
 ) -> TrackResult:
     """Represent and reconstruct one track in every way.
 
@@ -115,6 +123,9 @@ def measure_track(
         Length of the FFT in samples.
     hop_length : int, default=441
         Distance of neighbouring frames in samples.
+    n_bits : sequence of int, default=()
+        Bits at which features are quantised too, after each compression; on every
+        eighth frame.
 
     Returns
     -------
@@ -146,6 +157,7 @@ def measure_track(
         warnings.simplefilter("always")
         try:
             spectra = _error_spectra(samples, representations, n_fft, hop_length)
+            rates = _rates(samples, n_bits, n_fft, hop_length) if n_bits else ()
         except (ValueError, MemoryError) as error:
             # One track must not cost the others.
             problem = str(error) or type(error).__name__
@@ -158,7 +170,15 @@ def measure_track(
         for name, spectrum in spectra.items()
     }
     messages = tuple(dict.fromkeys(str(warning.message) for warning in caught))
-    return TrackResult(track.name, seconds, errors, note, warnings=messages)
+    return TrackResult(track.name, seconds, errors, note, "", messages, rates)
+
+
+def _rates(
+    samples: NDArray, n_bits: Sequence[int], n_fft: int, hop_length: int
+) -> tuple[RatePoint, ...]:
+    blocks = power_blocks(samples, n_fft=n_fft, hop_length=hop_length)
+    frames = np.vstack([block[::_RATE_STEP] for block in blocks])
+    return tuple(measure_rates(frames, n_bits))
 
 
 def _error_spectra(
@@ -188,6 +208,7 @@ def measure_tracks(
     *,
     n_fft: int = 2048,
     hop_length: int = 441,
+    n_bits: Sequence[int] = (),
     n_jobs: int | None = None,
 ) -> Iterator[TrackResult]:
     """Measure many tracks, one in memory for each job.
@@ -205,6 +226,8 @@ def measure_tracks(
         Length of the FFT in samples.
     hop_length : int, default=441
         Distance of neighbouring frames in samples.
+    n_bits : sequence of int, default=()
+        Bits at which features are quantised too, see `measure_track`.
     n_jobs : int or None, default=None
         Number of joblib workers; None is 1 unless a ``joblib.parallel_config`` says
         otherwise.
@@ -226,7 +249,11 @@ def measure_tracks(
     parallel = Parallel(n_jobs=n_jobs, return_as="generator")
     results: Iterator[TrackResult] = parallel(
         delayed(measure_track)(
-            track, representations, n_fft=n_fft, hop_length=hop_length
+            track,
+            representations,
+            n_fft=n_fft,
+            hop_length=hop_length,
+            n_bits=n_bits,
         )
         for track in tracks
     )

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, gen_batches
 
-from skhrmel._error_spectrum import PAPER_BANDS, ErrorSpectrum, check_pair
+from skhrmel._error_spectrum import (
+    PAPER_BANDS,
+    ErrorSpectrum,
+    band_masks,
+    check_pair,
+)
 from skhrmel._scorers import neg_band_reconstruction_errors, neg_reconstruction_error
 
 __all__ = [
     "PAPER_BANDS",
     "ErrorSpectrum",
+    "band_log_spectral_distances",
     "band_relative_errors",
     "log_spectral_distance",
     "neg_band_reconstruction_errors",
@@ -149,16 +155,60 @@ def log_spectral_distance(
     >>> round(log_spectral_distance([[1.0, 10.0]], [[10.0, 1.0]]), 6)
     10.0
     """
-    if not 0 < floor < np.inf:
-        raise ValueError(f"floor must be a positive finite power, got {floor!r}.")
-    originals, reconstructions = check_pair(S, S_hat, ensure_non_negative=True)
-    total = 0.0
-    for rows in gen_batches(len(originals), _BLOCK_FRAMES):
-        original = originals[rows].astype(np.float64) + floor
-        reconstruction = reconstructions[rows].astype(np.float64) + floor
-        decibels = 10 * np.log10(original / reconstruction)
-        total += float(np.sqrt(np.mean(decibels**2, axis=1)).sum())
-    return total / len(originals)
+    originals, reconstructions = _check_distance(S, S_hat, floor)
+    everything = {"all": slice(None)}
+    return _log_distances(originals, reconstructions, floor, everything)["all"]
+
+
+def band_log_spectral_distances(
+    S: ArrayLike,
+    S_hat: ArrayLike,
+    *,
+    floor: float = 1e-10,
+    sr: float = 44100,
+    bands: Mapping[str, tuple[float, float]] = PAPER_BANDS,
+) -> dict[str, float]:
+    """Log-spectral distance of frequency ranges in dB, mean over frames.
+
+    Both spectra are masked to the FFT bins of a range, then compared as by
+    `log_spectral_distance`.
+
+    Parameters
+    ----------
+    S : array-like of shape (n_frames, n_freqs)
+        Original power-spectrum frames, non-negative.
+    S_hat : array-like of shape (n_frames, n_freqs)
+        Reconstructed frames, non-negative.
+    floor : float, default=1e-10
+        Power added to both, so that silence has a level: -100 dB by default.
+    sr : float, default=44100
+        Sampling rate in Hz.
+    bands : mapping of str to (float, float), default=PAPER_BANDS
+        Names and half-open ranges ``low <= f < high`` in Hz.
+
+    Returns
+    -------
+    distances : dict of str to float
+        The distance of each range in dB.
+
+    Raises
+    ------
+    ValueError
+        As `log_spectral_distance`, or if a range has no FFT bin.
+
+    Examples
+    --------
+    >>> from skhrmel.metrics import band_log_spectral_distances
+    >>> bands = {"bass": (0, 100), "rest": (100, 4001)}
+    >>> found = band_log_spectral_distances(
+    ...     [[1.0, 1.0]], [[1.0, 0.1]], sr=8000, bands=bands
+    ... )
+    >>> {name: round(distance, 6) for name, distance in found.items()}
+    {'bass': 0.0, 'rest': 10.0}
+    """
+    originals, reconstructions = _check_distance(S, S_hat, floor)
+    masks = band_masks(bands, sr, originals.shape[1])
+    return _log_distances(originals, reconstructions, floor, masks)
 
 
 def spectral_convergence(S: ArrayLike, S_hat: ArrayLike) -> float:
@@ -258,3 +308,29 @@ def scale_invariant_sdr(y: ArrayLike, y_hat: ArrayLike) -> float:
     with np.errstate(divide="ignore"):
         ratio = np.divide(target @ target, distortion @ distortion)
     return float(10 * np.log10(ratio))
+
+
+def _check_distance(
+    S: ArrayLike, S_hat: ArrayLike, floor: float
+) -> tuple[NDArray, NDArray]:
+    if not 0 < floor < np.inf:
+        raise ValueError(f"floor must be a positive finite power, got {floor!r}.")
+    return check_pair(S, S_hat, ensure_non_negative=True)
+
+
+def _log_distances(
+    originals: NDArray,
+    reconstructions: NDArray,
+    floor: float,
+    ranges: Mapping[str, slice | NDArray],
+) -> dict[str, float]:
+    """Log-spectral distance of some columns, for each name."""
+    totals = dict.fromkeys(ranges, 0.0)
+    for rows in gen_batches(len(originals), _BLOCK_FRAMES):
+        original = originals[rows].astype(np.float64) + floor
+        reconstruction = reconstructions[rows].astype(np.float64) + floor
+        decibels = 10 * np.log10(original / reconstruction)
+        for name, inside in ranges.items():
+            squares = np.mean(decibels[:, inside] ** 2, axis=1)
+            totals[name] += float(np.sqrt(squares).sum())
+    return {name: total / len(originals) for name, total in totals.items()}

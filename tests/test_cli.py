@@ -158,6 +158,44 @@ def test_synthetic_music_is_called_synthetic(capsys, monkeypatch):
     )
 
 
+def test_few_bits(folder, tmp_path, capsys):
+    """The table of each rate shows what the JSON file holds of each track."""
+    json_file = tmp_path / "errors.json"
+    arguments = ["ablate", str(folder), "--bits", "4,8", "--json", str(json_file)]
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    for title in ("5. not quantised", "5. 4 bits a feature", "5. 8 bits a feature"):
+        assert title in text
+    tracks = json.loads(json_file.read_text())["tracks"]
+    errors = [
+        point["errors"]["overall"]
+        for track in tracks
+        for point in track["rates"]
+        if (point["compression"], point["n_bits"]) == ("cbrt", 4)
+    ]
+    assert len(errors) == len(tracks)
+    assert f"cbrt          {np.mean(errors):.4f}" in text.split("5. 4 bits")[1]
+
+
+def test_differences_to_the_baseline_are_paired(folder, tmp_path, capsys):
+    json_file = tmp_path / "errors.json"
+    assert main(["ablate", str(folder), "--json", str(json_file)]) == 0
+    document = json.loads(json_file.read_text())
+    difference = document["paired_differences"]["HR-Mel 40/32/24"]["low"]
+    found = [
+        track["errors"]["HR-Mel 40/32/24"]["low"] - track["errors"]["Mel-96"]["low"]
+        for track in document["tracks"]
+    ]
+    assert difference["mean"] == pytest.approx(np.mean(found))
+    assert difference["wins"] == np.sum(np.array(found) < 0)
+    # Log-Mel-96 decodes to the same as Mel-96.
+    assert "Log-Mel-96" not in document["paired_differences"]
+    assert (
+        f"{difference['wins']} : {difference['losses']}"
+        in (capsys.readouterr().out.split("4. Difference to Mel-96")[1])
+    )
+
+
 def test_a_messy_folder(folder, tmp_path, clips, capsys):
     """What can be measured is; everything else is named with its reason; status 1."""
     (tmp_path / "fake [bold].wav").write_text("I am no audio file" * 9)
@@ -271,6 +309,7 @@ def test_empty_filters_are_reported_once(folder, capsys):
         (["ablate", "--edges", "0,9000,6000,20000"], "band_edges must increase"),
         (["ablate", "--edges", "0,1500,6000,30000"], "sr / 2 = 22050 Hz"),
         (["ablate", "--mel-scale", "bark"], "invalid choice: 'bark'"),
+        (["ablate", "--bits", "4,17"], "from 1 to 16 such as 4,6,8, got '4,17'"),
         (["ablate", "--n-jobs", "0"], "integer other than 0, got '0'"),
         (["ablate", "--json", "/no/such/folder/x.json"], "in a folder that exists"),
         (["ablate", "--csv", "/"], "not a file in a folder that exists"),
