@@ -17,7 +17,15 @@ _COLUMNS = {
 
 
 def print_rates(console: Console, points: Sequence[RatePoint]) -> None:
-    """Print a table for each number of bits, and what the figures are."""
+    """Print a table for each number of bits, and what the figures are.
+
+    Parameters
+    ----------
+    console : Console
+        Where to print.
+    points : sequence of RatePoint
+        Means over tracks.
+    """
     rates = dict.fromkeys(point.n_bits for point in points)
     for n_bits in rates:
         console.print(_rate_table([p for p in points if p.n_bits == n_bits]))
