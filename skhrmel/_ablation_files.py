@@ -31,6 +31,7 @@ _PACKAGES = (
     "scikit-learn",
     "joblib",
     "librosa",
+    "numba",
     "soundfile",
     "soxr",
 )

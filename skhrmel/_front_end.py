@@ -218,6 +218,9 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
     def transform(self, X: Sequence[Clip]) -> list[NDArray]:
         """Compute the features of clips.
 
+        A file that ends early gives the features of what can be decoded, where its
+        format does not tell that something is missing.
+
         Parameters
         ----------
         X : sequence of clips
@@ -242,6 +245,10 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         _check_sequence(X)
         extractor = self._extractor()
         n_jobs = effective_n_jobs(self.n_jobs)
+        open_files = [id(clip) for clip in X if hasattr(clip, "read")]
+        if len(set(open_files)) < len(open_files):
+            # Two jobs would move one file's position about.
+            n_jobs = 1
         ahead = n_jobs > len(X)
         # A single job needs no dispatcher, which looks for results every 10 ms.
         with one_blas_thread():
@@ -387,6 +394,11 @@ def _reconstruct(
 
 
 def _check_sequence(X: Any) -> None:
+    if isinstance(X, np.ndarray) and X.ndim < 2 and X.dtype.kind in "fiu":
+        raise ValueError(
+            f"X must be a sequence of clips, got samples of shape {X.shape}; put a "
+            "single clip into a list."
+        )
     if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
         raise ValueError(
             f"X must be a sequence of clips, got {type(X).__name__}; put a single clip "

@@ -107,6 +107,8 @@ class UniformQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def partial_fit(self, X: ArrayLike, y: None = None) -> Self:  # noqa: ARG002
         """Widen the ranges to more samples.
 
+        The first call is `fit`; parameters set after it have no effect.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -134,15 +136,24 @@ class UniformQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.data_max_ = np.full(features.shape[1], -np.inf)
             self._labels = self._check_groups(features.shape[1])
             self._dtype = features.dtype
+            self._n_steps = 2**self.n_bits - 1
         self.n_samples_seen_ += len(features)
+        self._check_width(features)
         low = np.minimum(self.data_min_, features.min(axis=0))
         high = np.maximum(self.data_max_, features.max(axis=0))
         for label in np.unique(self._labels):
             shared = self._labels == label
             self.data_min_[shared] = low[shared].min()
             self.data_max_[shared] = high[shared].max()
-        self._n_steps = 2**self.n_bits - 1
         return self
+
+    def _check_width(self, features: NDArray) -> None:
+        largest = float(np.abs(features).max())
+        if largest > np.finfo(np.float64).max / 4:
+            raise ValueError(
+                f"X holds values up to {largest:g}; a range that wide has no steps "
+                "in float64."
+            )
 
     def _check_groups(self, n_features: int) -> NDArray:
         if self.groups is None:
@@ -152,6 +163,10 @@ class UniformQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"groups must have a label for each of the {n_features} features, got "
                 f"shape {labels.shape}."
+            )
+        if labels.dtype.kind not in "iufbUS" or np.any(labels != labels):
+            raise ValueError(
+                f"groups must be numbers or strings, without NaN, got {self.groups!r}."
             )
         return labels
 
@@ -200,7 +215,7 @@ class UniformQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If a code is not a whole number from 0 to ``2 ** n_bits - 1``.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=None, estimator=self, input_name="X")
+        codes = check_array(X, dtype="numeric", estimator=self, input_name="X")
         if codes.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {codes.shape[1]} features, but UniformQuantizer is expecting "
@@ -212,8 +227,8 @@ class UniformQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             or (codes.dtype.kind == "f" and np.any(codes != np.rint(codes)))
         ):
             raise ValueError(
-                f"X must hold whole numbers from 0 to {self._n_steps}, the codes of "
-                f"{self.n_bits} bits, got values from {codes.min()} to {codes.max()}."
+                f"X must hold codes, whole numbers from 0 to {self._n_steps}, got "
+                f"values from {codes.min()} to {codes.max()}."
             )
         low, step = self._scale()
         return (low + codes * step).astype(self._dtype)

@@ -31,16 +31,18 @@ def print_rates(console: Console, points: Sequence[RatePoint]) -> None:
         console.print(_rate_table([p for p in points if p.n_bits == n_bits]))
     console.print(
         "HR-Mel 40/32/24, the same compression in all bands, pseudo-inverse: relative\n"
-        "error and log-spectral distance, mean over tracks of every eighth frame. The\n"
-        "best of a column in bold.",
+        "error and log-spectral distance, mean over tracks of every eighth frame."
+        + ("\nThe best of a column in bold." if console.is_terminal else ""),
         soft_wrap=True,
     )
 
 
 def _rate_table(points: Sequence[RatePoint]) -> Table:
     n_bits = points[0].n_bits
-    title = "not quantised" if n_bits is None else f"{n_bits} bits a feature"
-    table = Table(title=f"5. {title}", title_justify="left", box=box.SIMPLE_HEAD)
+    rate = "not quantised" if n_bits is None else f"{n_bits} bits a feature"
+    table = Table(
+        title=f"5. Few bits: {rate}", title_justify="left", box=box.SIMPLE_HEAD
+    )
     table.add_column("compression", no_wrap=True)
     for column in _COLUMNS.values():
         table.add_column(column, justify="right", no_wrap=True)

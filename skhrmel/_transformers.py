@@ -43,7 +43,8 @@ class HRMelTransformer(BaseMelTransformer):
         How `inverse_transform` goes from mel power to the power spectrum: ``"pinv"``
         is the pseudo-inverse clipped at zero. ``"kl"`` fits the mel power in the sense
         of Kullback and Leibler, starting from what `fit` has learned of the frames of
-        training; it loses half as much and takes about ten times as long.
+        training; it loses half as much and takes about five times as long. It wants
+        ten tracks or more of the kind to decode; without, fit it to silence.
 
     Attributes
     ----------
@@ -156,7 +157,8 @@ class LogMelTransformer(BaseMelTransformer):
         How `inverse_transform` goes from mel power to the power spectrum: ``"pinv"``
         is the pseudo-inverse clipped at zero. ``"kl"`` fits the mel power in the sense
         of Kullback and Leibler, starting from what `fit` has learned of the frames of
-        training; it loses half as much and takes about ten times as long.
+        training; it loses half as much and takes about five times as long. It wants
+        ten tracks or more of the kind to decode; without, fit it to silence.
 
     Attributes
     ----------

@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike
 from scipy.stats import bootstrap
 from sklearn.utils import check_array
 
+# Of fewer tracks a bootstrap interval is much too narrow: of three, one that should
+# hold the true mean in 95 of 100 cases holds it in 71.
+_FEWEST_TRACKS = 5
 # Differences below are rounding errors of float32 power: neither side wins.
 _TIE = 1e-6
 
@@ -19,7 +22,7 @@ class PairedDifference(NamedTuple):
     mean : float
         Mean over tracks of the first error minus the second.
     low : float
-        Lower end of the bootstrap interval of the mean; NaN for a single track.
+        Lower end of the bootstrap interval of the mean; NaN below five tracks.
     high : float
         Upper end.
     wins : int
@@ -48,7 +51,8 @@ def paired_difference(
     Tracks differ far more than representations do, so two means with their standard
     deviations tell little. The differences on each track tell more: their mean, its
     bias-corrected and accelerated bootstrap interval [1]_ over tracks, and on how many
-    tracks which side is better.
+    tracks which side is better. There is no interval below five tracks, and one of a
+    dozen is still a little too narrow.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def paired_difference(
     Raises
     ------
     ValueError
-        If the lengths differ, or a value is not finite.
+        If the lengths differ, a value is not finite, or the level is impossible.
 
     References
     ----------
@@ -94,9 +98,13 @@ def paired_difference(
             "errors and others must have the same shape, (n_tracks,), got "
             f"{first.shape} and {second.shape}."
         )
+    if not 0 < confidence_level < 1:
+        raise ValueError(
+            f"confidence_level must be between 0 and 1, got {confidence_level!r}."
+        )
     differences = first - second
     mean = float(differences.mean())
-    if len(differences) == 1:
+    if len(differences) < _FEWEST_TRACKS:
         low = high = float("nan")
     elif np.ptp(differences) < _TIE:
         low = high = mean

@@ -86,17 +86,22 @@ def griffin_lim(
     """
     framing = framing or Framing()
     frames = check_array(
-        power, dtype=[np.float64, np.float32], ensure_non_negative=True
+        power,
+        dtype=[np.float64, np.float32],
+        ensure_non_negative=True,
+        estimator="griffin_lim",
+        input_name="power",
     )
     if frames.shape[1] != framing.n_fft // 2 + 1:
         raise ValueError(
             f"power has {frames.shape[1]} frequencies, but n_fft={framing.n_fft} makes "
             f"{framing.n_fft // 2 + 1}."
         )
-    if n_iter < 0:
-        raise ValueError(f"n_iter must not be negative, got {n_iter!r}.")
-    if momentum < 0:
-        raise ValueError(f"momentum must not be negative, got {momentum!r}.")
+    if int(n_iter) != n_iter or n_iter < 0:
+        raise ValueError(f"n_iter must be a whole number from 0 on, got {n_iter!r}.")
+    # Written so that NaN fails as well.
+    if not 0 <= momentum < np.inf:
+        raise ValueError(f"momentum must be finite and from 0 on, got {momentum!r}.")
     if init not in ("random", "zero"):
         raise ValueError(f"init must be 'random' or 'zero', got {init!r}.")
     rng = check_random_state(random_state) if init == "random" else None
@@ -170,15 +175,18 @@ class _PhaseSearch:
         self._y = y
 
     def _inverse_window_power(self) -> NDArray:
-        """Invert the sum of squared windows at each sample; 0 where there is none."""
+        """Invert the sum of squared windows at each sample.
+
+        Where next to nothing of a window reaches, dividing by it would blow up what is
+        no part of the waveform.
+        """
         power = np.zeros_like(self._y)
         hop, n_fft = self._framing.hop_length, self._framing.n_fft
         squared = np.broadcast_to(self._weights**2, (TILE_FRAMES, n_fft))
         for rows in gen_batches(len(self._magnitude), TILE_FRAMES):
             n_frames = rows.stop - rows.start
             _overlap_add(squared[:n_frames], hop, power[rows.start * hop :])
-        covered = power > np.finfo(power.dtype).tiny
-        return np.where(covered, 1 / np.where(covered, power, 1), 0)
+        return 1 / np.maximum(power, power.max() * power.dtype.type(1e-3))
 
 
 class _Projection(Protocol):

@@ -242,7 +242,10 @@ def spectral_convergence(S: ArrayLike, S_hat: ArrayLike) -> float:
     >>> spectral_convergence([[9.0, 16.0]], [[9.0, 1.0]])
     0.6
     """
-    wanted, found = (np.sqrt(check_array(array)) for array in (S, S_hat))
+    wanted, found = (
+        np.sqrt(check_array(array, ensure_non_negative=True, input_name=name))
+        for array, name in ((S, "S"), (S_hat, "S_hat"))
+    )
     n_frames = min(len(wanted), len(found))
     norm = np.linalg.norm(wanted[:n_frames])
     error = np.linalg.norm(wanted[:n_frames] - found[:n_frames])
@@ -268,8 +271,8 @@ def scale_invariant_sdr(y: ArrayLike, y_hat: ArrayLike) -> float:
     Returns
     -------
     ratio : float
-        In dB; infinite for a perfect reconstruction, minus infinity for one that has
-        nothing of the original.
+        In dB; for a perfect reconstruction infinite or, by rounding, above 300; minus
+        infinity for one that has nothing of the original.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """What few bits cost: errors of quantised features, for each compression."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skhrmel._quantizer import UniformQuantizer
-from skhrmel._transformers import HRMelTransformer
+from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.compression import COMPRESSIONS
 from skhrmel.metrics import (
     PAPER_BANDS,
     ErrorSpectrum,
     band_log_spectral_distances,
 )
-
-# All frequencies, then the paper's ranges.
-_BANDS = {"overall": (0.0, np.inf), **PAPER_BANDS}
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class RatePoint:
     n_bits : int or None
         Bits of a feature; None for features that are not quantised.
     errors : dict of str to float
-        Relative error, overall and in the paper's ranges.
+        Relative error, ``"overall"`` and by band.
     distances : dict of str to float
         Log-spectral distance in dB, of the same.
     """
@@ -46,12 +43,15 @@ def measure_rates(
     frames: NDArray,
     n_bits: Sequence[int],
     *,
-    transformer: HRMelTransformer | None = None,
+    transformer: HRMelTransformer | LogMelTransformer | None = None,
     compressions: Iterable[str] = tuple(COMPRESSIONS),
+    train: NDArray | None = None,
+    bands: Mapping[str, tuple[float, float]] = PAPER_BANDS,
 ) -> list[RatePoint]:
     """Quantise features after each compression, and reconstruct.
 
-    Without quantisation an invertible compression changes nothing. With it, it says
+    Without quantisation an invertible compression changes nothing (decibels are not
+    invertible below their floor). With it, it says
     which values share a code: even steps of the logarithm are even ratios of power,
     even steps of the power spend all codes on the loudest. The range of a band's
     features is found on the same frames, as when it is stored with them: two numbers a
@@ -64,10 +64,14 @@ def measure_rates(
         Power-spectrum frames.
     n_bits : sequence of int
         Bits of a feature, 1 to 16.
-    transformer : HRMelTransformer or None, default=None
-        The representation; None is the default one. Its own compression is replaced.
+    transformer : HRMelTransformer, LogMelTransformer or None, default=None
+        The representation; None is the default HR-Mel. Its own compression is replaced.
     compressions : iterable of str, default=all in `skhrmel.compression.COMPRESSIONS`
         Names of compressions.
+    train : ndarray of shape (n_train_frames, n_freqs) or None, default=None
+        Frames, of other music, for a decoder that learns; None lets it learn nothing.
+    bands : mapping of str to (float, float), default=PAPER_BANDS
+        Names and half-open ranges ``low <= f < high`` in Hz.
 
     Returns
     -------
@@ -89,22 +93,29 @@ def measure_rates(
     >>> [(point.compression, point.n_bits) for point in points]
     [('log1p', None), ('log1p', 8), ('cbrt', None), ('cbrt', 8)]
     """
-    hrmel = HRMelTransformer() if transformer is None else transformer
-    bands = np.repeat(np.arange(len(hrmel.n_mels)), hrmel.n_mels)
+    if isinstance(compressions, str):
+        raise ValueError(f"compressions must be a list of names, got {compressions!r}.")
+    if not isinstance(n_bits, Sequence):
+        raise ValueError(f"n_bits must be a list of numbers, got {n_bits!r}.")
+    transformer = HRMelTransformer() if transformer is None else transformer
+    n_mels = np.atleast_1d(transformer.n_mels)
+    filters_of_band = np.repeat(np.arange(len(n_mels)), n_mels)
+    all_bands = {"overall": (0.0, np.inf), **bands}
     points = []
     for name in compressions:
-        encoder = clone(hrmel).set_params(compression=name).fit(frames)
+        encoder = clone(transformer).set_params(compression=name)
+        encoder.fit(0 * frames[:1] if train is None else train)
         features = encoder.transform(frames)
         for n in (None, *n_bits):
             stored = features
             if n is not None:
-                quantizer = UniformQuantizer(n, groups=bands).fit(features)
+                quantizer = UniformQuantizer(n, groups=filters_of_band).fit(features)
                 stored = quantizer.inverse_transform(quantizer.transform(features))
             decoded = encoder.inverse_transform(stored)
             spectrum = ErrorSpectrum.between(frames, decoded)
-            errors = spectrum.band_relative_errors(sr=hrmel.sr, bands=_BANDS)
+            errors = spectrum.band_relative_errors(sr=transformer.sr, bands=all_bands)
             distances = band_log_spectral_distances(
-                frames, decoded, sr=hrmel.sr, bands=_BANDS
+                frames, decoded, sr=transformer.sr, bands=all_bands
             )
             points.append(RatePoint(name, n, errors, distances))
     return points
@@ -126,7 +137,7 @@ def mean_rates(tracks: Sequence[Sequence[RatePoint]]) -> list[RatePoint]:
     Raises
     ------
     ValueError
-        If the tracks were measured with different settings.
+        If there is no track, or they were measured with different settings.
 
     Examples
     --------
@@ -136,11 +147,13 @@ def mean_rates(tracks: Sequence[Sequence[RatePoint]]) -> list[RatePoint]:
     >>> mean_rates([[first], [second]])[0].distances
     {'overall': 5.0}
     """
+    if (
+        len({tuple((p.compression, p.n_bits) for p in points) for points in tracks})
+        != 1
+    ):
+        raise ValueError("Expected tracks that were measured with the same settings.")
     means = []
     for points in zip(*tracks, strict=True):
-        settings = {(point.compression, point.n_bits) for point in points}
-        if len(settings) > 1:
-            raise ValueError(f"Tracks have different settings: {sorted(settings)}.")
         means.append(
             RatePoint(
                 points[0].compression,

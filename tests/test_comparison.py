@@ -29,7 +29,7 @@ def test_tracks_that_differ_more_than_representations():
 
 
 @settings(max_examples=20)
-@given(seed=st.integers(0, 999), n_tracks=st.integers(2, 20))
+@given(seed=st.integers(0, 999), n_tracks=st.integers(5, 20))
 def test_the_other_way_round_all_signs_change(seed, n_tracks):
     errors, others = np.random.default_rng(seed).random((2, n_tracks))
     there, back = paired_difference(errors, others), paired_difference(others, errors)
@@ -39,15 +39,18 @@ def test_the_other_way_round_all_signs_change(seed, n_tracks):
 
 
 def test_ties_and_a_single_track():
-    same = paired_difference([0.1, 0.2], [0.1, 0.2 + 1e-9])
+    same = paired_difference(np.full(6, 0.1), np.full(6, 0.1 + 1e-9))
     assert same[:] == (pytest.approx(0, abs=1e-9),) * 3 + (0, 0)
-    single = paired_difference([0.1], [0.3])
-    assert single.mean == pytest.approx(-0.2)
-    assert np.isnan([single.low, single.high]).all()
+    for n_tracks in (1, 4):
+        few = paired_difference([0.1] * n_tracks, [0.3] * n_tracks)
+        assert few.mean == pytest.approx(-0.2)
+        assert np.isnan([few.low, few.high]).all()
 
 
 def test_impossible_input_is_refused():
     with pytest.raises(ValueError, match=r"same shape, .* got \(2,\) and \(1,\)"):
         paired_difference([0.1, 0.2], [0.1])
+    with pytest.raises(ValueError, match="between 0 and 1, got 95"):
+        paired_difference([0.1], [0.1], confidence_level=95)
     with pytest.raises(ValueError, match="NaN"):
         paired_difference([np.nan], [0.1])

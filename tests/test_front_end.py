@@ -406,3 +406,18 @@ def peak_memory():
     status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return 1024 * int(line.split()[1])
+
+
+def test_samples_are_no_sequence(clips):
+    with pytest.raises(ValueError, match=r"samples of shape \(66150,\); put a single"):
+        AudioFrontEnd().fit([]).transform(clips[0])
+
+
+def test_an_open_file_that_comes_twice_is_read_twice(clips, tmp_path):
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.tile(clips[0], 8), 44100)
+    with path.open("rb") as file:
+        features = AudioFrontEnd(n_jobs=2).fit([]).transform([file, file, file])
+    (expected,) = AudioFrontEnd().fit([]).transform([path])
+    for found in features:
+        assert_array_equal(found, expected)

@@ -113,6 +113,15 @@ def test_framings(clips, framing):
     assert np.all(np.isfinite(rebuilt))
 
 
+@pytest.mark.parametrize("hop_length", [1024, 1536, 2048, 3000])
+def test_frames_that_hardly_overlap_do_not_blow_up(clips, hop_length):
+    y = clips[2][:40_000]
+    power = power_frames(y, hop_length=hop_length)
+    rebuilt = griffin_lim(power, Framing(hop_length=hop_length), n_iter=4)
+    # Half of the window's height is missing where two of them meet.
+    assert np.abs(rebuilt).max() < 40 * np.abs(y).max()
+
+
 def test_seed(power):
     assert_array_equal(griffin_lim(power, n_iter=2), griffin_lim(power, n_iter=2))
     other = griffin_lim(power, n_iter=2, random_state=1)
@@ -141,11 +150,25 @@ def test_one_frame():
 @pytest.mark.parametrize(
     ("power", "params", "message"),
     [
-        (-np.ones((2, 1025)), {}, "Negative values"),
+        (
+            -np.ones((2, 1025)),
+            {},
+            "Negative values in data passed to power in griffin_lim",
+        ),
         (np.full((2, 1025), np.nan), {}, "NaN"),
         (np.ones((2, 513)), {}, "power has 513 frequencies, but n_fft=2048 makes 1025"),
-        (np.ones((2, 1025)), {"n_iter": -1}, "n_iter must not be negative"),
-        (np.ones((2, 1025)), {"momentum": -0.1}, "momentum must not be negative"),
+        (
+            np.ones((2, 1025)),
+            {"n_iter": -1},
+            "n_iter must be a whole number from 0 on, got -1",
+        ),
+        (
+            np.ones((2, 1025)),
+            {"momentum": -0.1},
+            "momentum must be finite and from 0 on, got -0.1",
+        ),
+        (np.ones((2, 1025)), {"n_iter": 2.5}, "whole number from 0 on, got 2.5"),
+        (np.ones((2, 1025)), {"momentum": np.nan}, "finite and from 0 on, got nan"),
         (np.ones((2, 1025)), {"init": "best"}, "init must be 'random' or 'zero'"),
     ],
 )

@@ -87,10 +87,22 @@ def test_features_at_a_quarter_of_the_space(frames):
             lambda: UniformQuantizer(groups=[0]).fit([[0.0, 1.0]]),
             r"a label for each of the 2 features, got shape \(1,\)",
         ),
+        (
+            lambda: UniformQuantizer(groups=[1, np.nan]).fit([[0.0, 1.0]]),
+            "groups must be numbers or strings, without NaN",
+        ),
+        (
+            lambda: UniformQuantizer(groups=["a", None]).fit([[0.0, 1.0]]),
+            "groups must be numbers or strings",
+        ),
         (lambda: UniformQuantizer().fit([[np.nan]]), "NaN"),
         (
+            lambda: UniformQuantizer().fit([[1e308], [-1e308]]),
+            "has no steps in float64",
+        ),
+        (
             lambda: UniformQuantizer(2).fit([[0.0]]).inverse_transform([[4]]),
-            "whole numbers from 0 to 3, the codes of 2 bits, got values from 4 to 4",
+            "codes, whole numbers from 0 to 3, got values from 4 to 4",
         ),
         (
             lambda: UniformQuantizer(2).fit([[0.0]]).inverse_transform([[0.5]]),

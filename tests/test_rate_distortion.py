@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skhrmel import HRMelTransformer
+from skhrmel import HRMelTransformer, LogMelTransformer
 from skhrmel.metrics import log_spectral_distance, relative_error
 from skhrmel.rate_distortion import RatePoint, mean_rates, measure_rates
 
@@ -49,7 +49,7 @@ def test_unquantised_an_invertible_compression_changes_nothing(points):
 def test_means_of_tracks_with_other_settings_are_refused():
     first = RatePoint("cbrt", 8, {}, {})
     second = RatePoint("cbrt", 4, {}, {})
-    with pytest.raises(ValueError, match="Tracks have different settings"):
+    with pytest.raises(ValueError, match="measured with the same settings"):
         mean_rates([[first], [second]])
 
 
@@ -58,3 +58,32 @@ def test_an_unknown_compression_is_refused(frames):
         measure_rates(frames[:9], [8], compressions=["loudness"])
     with pytest.raises(ValueError, match="n_bits"):
         measure_rates(frames[:9], [17], compressions=["cbrt"])
+    with pytest.raises(ValueError, match="list of names, got 'cbrt'"):
+        measure_rates(frames[:9], [8], compressions="cbrt")
+    with pytest.raises(ValueError, match="list of numbers, got 8"):
+        measure_rates(frames[:9], 8)
+
+
+def test_a_decoder_learns_of_other_frames_only(frames):
+    """Or of none: what is measured must not be what was learned."""
+    hrmel = HRMelTransformer(decoder="kl")
+    test, train = frames[:400:4], frames[400:]
+    found = measure_rates(test, [], transformer=hrmel, compressions=["cbrt"])
+    untrained = hrmel.set_params(compression="cbrt").fit(0 * test[:1])
+    decoded = untrained.inverse_transform(untrained.transform(test))
+    assert found[0].errors["overall"] == relative_error(test, decoded)
+    found = measure_rates(
+        test, [], transformer=hrmel, compressions=["cbrt"], train=train
+    )
+    decoded = hrmel.fit(train).inverse_transform(hrmel.transform(test))
+    assert found[0].errors["overall"] == relative_error(test, decoded)
+
+
+def test_other_rates_and_a_single_band():
+    frames = np.random.default_rng(0).exponential(size=(20, 129))
+    logmel = LogMelTransformer(8000, n_mels=16, fmax=4000.0)
+    bands = {"speech": (300, 3400)}
+    point, _ = measure_rates(
+        frames, [8], transformer=logmel, compressions=["cbrt"], bands=bands
+    )
+    assert list(point.errors) == ["overall", "speech"]
