@@ -1,0 +1,517 @@
+"""A folder of audio in, a folder of features out: parallel, resumable, journalled."""
+
+import json
+import os
+import pickle
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+from joblib import Parallel, delayed, wrap_non_picklable_objects
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skhrmel import _manifest, _settings
+from skhrmel._base import BaseMelTransformer
+from skhrmel._clip_line import Line, stamp
+from skhrmel._feature_files import (
+    FEATURES,
+    PARTIAL,
+    clip_name,
+    feature_file,
+    size_on_disk,
+    write_whole,
+)
+from skhrmel._folder_lock import FolderInUseError, FolderLock
+from skhrmel._front_end import AudioFrontEnd
+from skhrmel._manifest import Manifest
+from skhrmel._settings import front_end_from_parameters
+from skhrmel._supervisor import WorkerError, dismiss, extract_clip, pack_setup
+
+__all__ = [
+    "ExtractedFeatures",
+    "Extraction",
+    "FolderInUseError",
+    "SettingsError",
+    "WorkerError",
+    "extract_features",
+    "front_end_from_parameters",
+    "load_features",
+]
+
+StoredAs = str
+_TIMINGS = "timings.jsonl"
+_STORED_AS = ("float32", "float16")
+# Failures that are kept for the report; all are in the manifest.
+_MOST_FAILURES = 100
+
+
+class SettingsError(ValueError):
+    """Features of different settings would be mixed; the message says which."""
+
+
+@dataclass
+class Extraction:
+    """What a run has done so far.
+
+    Attributes
+    ----------
+    n_done : int
+        Clips whose features this run has made.
+    n_earlier : int
+        Clips whose features were there.
+    n_failed : int
+        Clips without features; their lines in the manifest say why.
+    duration : float
+        Seconds of audio of the clips that this run has done.
+    seconds : float
+        Seconds since the run began.
+    failures : dict of str to str
+        Path and reason of the first 100 clips that failed.
+    """
+
+    n_done: int = 0
+    n_earlier: int = 0
+    n_failed: int = 0
+    duration: float = 0.0
+    seconds: float = 0.0
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def _count(self, line: Line) -> None:
+        if line["status"] == "done":
+            self.n_done += 1
+            self.duration += line["duration"]
+            return
+        self.n_failed += 1
+        if len(self.failures) < _MOST_FAILURES:
+            self.failures[line["path"]] = line["error"]
+
+
+def extract_features(
+    front_end: AudioFrontEnd,
+    clips: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    stored_as: StoredAs = "float32",
+    sha256: bool = False,
+    n_jobs: int | None = None,
+    timeout: float | None = None,
+    overwrite: bool = False,
+    callback: Callable[[Line, Extraction], None] | None = None,
+) -> Extraction:
+    """Extract the features of files into a folder.
+
+    Writes a .npy file a clip to ``features/`` in `out`, in a tree like that of the
+    clips; ``manifest.jsonl`` with a line a clip, in the order of `clips`;
+    ``front_end.json`` with all settings and versions; and ``timings.jsonl``, the seconds
+    that each clip took. All but the last are the same to the last byte for any `n_jobs`
+    and however often the run was killed and started again.
+
+    A second run into the same folder does what is missing: clips that are new, have
+    changed or failed. Each clip is decoded in a process of its worker, which may crash
+    or be killed; a clip that ends two of them has failed.
+
+    Parameters
+    ----------
+    front_end : AudioFrontEnd
+        Makes the features. Its `n_jobs` is not used. It need not be fitted unless its
+        transformer learns from frames.
+    clips : iterable of path-like
+        Audio files. May be a generator: a few clips for each job are asked for in
+        advance. A file that comes twice is done once.
+    out : path-like
+        Folder for the features: new, empty, or of an earlier run.
+    root : path-like or None, default=None
+        Folder that the tree of features begins at; None is the root of the file system.
+        Clips elsewhere go to ``features/_outside/`` by their absolute path.
+    stored_as : {"float32", "float16"}, default="float32"
+        Type of the numbers on disk.
+    sha256 : bool, default=False
+        Whether the manifest holds the digest of each audio file, beside its size and
+        time of change.
+    n_jobs : int or None, default=None
+        Worker processes; -1 uses every core. None is 1, unless a
+        ``joblib.parallel_config`` says otherwise: with that of dask, the cluster's
+        workers read the clips and write to `out` themselves, over storage they share.
+    timeout : float or None, default=None
+        Seconds after which the process of a clip is ended, and the clip has failed.
+    overwrite : bool, default=False
+        Whether to empty the folder of an earlier run first.
+    callback : callable or None, default=None
+        Called as ``callback(line, extraction)`` with the manifest's line of each clip
+        that this run has worked on, in the order in which they are done.
+
+    Returns
+    -------
+    extraction : Extraction
+        What was done.
+
+    Raises
+    ------
+    SettingsError
+        If the folder holds features of other settings or versions.
+    FolderInUseError
+        If another run writes to the folder.
+    ValueError
+        If a parameter is impossible, the folder is of another kind, or two clips have
+        the same place in it.
+    OSError
+        If the folder cannot be written to. What was done stays, and another run
+        continues.
+    WorkerError
+        If no worker can be started.
+
+    Examples
+    --------
+    >>> import tempfile, soundfile
+    >>> from pathlib import Path
+    >>> from skhrmel import AudioFrontEnd
+    >>> from skhrmel.datasets import make_music
+    >>> from skhrmel.extraction import extract_features, load_features
+    >>> clips, _ = make_music(1, duration=1.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/song.wav", clips[0], 44100)
+    ...     files = Path(folder).glob("*.wav")
+    ...     extraction = extract_features(
+    ...         AudioFrontEnd(), files, f"{folder}/out", root=folder
+    ...     )
+    ...     names, arrays, feature_names = load_features(f"{folder}/out")
+    ...     print(extraction.n_done, names, arrays[0].shape)
+    1 ['song.wav'] (101, 96)
+    """
+    _check(stored_as, timeout)
+    prepared = _settings.prepare(front_end)
+    settings = _settings.describe(front_end, prepared, stored_as)
+    folder = Path(os.path.abspath(out))
+    folder.mkdir(parents=True, exist_ok=True)
+    with FolderLock(folder):
+        _open_folder(folder, settings, overwrite=overwrite)
+        setup = pack_setup(
+            versions=settings["versions"],
+            front_end=_packed(prepared),
+            out=str(folder),
+            stored_as=stored_as,
+            sha256=sha256,
+        )
+        run = _Run(folder, settings["hash"], None if root is None else _absolute(root))
+        try:
+            for answer in run.answers(clips, setup, n_jobs, timeout):
+                line = run.take(answer)
+                if callback is not None:
+                    callback(line, run.extraction)
+            run.manifest.finish()
+        finally:
+            run.close()
+    return run.extraction
+
+
+class _Run:
+    """One call of `extract_features`, from clips to lines."""
+
+    def __init__(self, out: Path, settings: str, root: str | None) -> None:
+        self.extraction = Extraction()
+        self.manifest = Manifest(out)
+        self._out = out
+        self._settings = settings
+        self._root = root
+        self._id = uuid.uuid4().hex
+        self._started = time.perf_counter()
+        self._stopped = threading.Event()
+        self._problem: BaseException | None = None
+        self._timings = (out / _TIMINGS).open("ab")
+
+    def answers(
+        self,
+        clips: Iterable[str | os.PathLike[str]],
+        setup: bytes,
+        n_jobs: int | None,
+        timeout: float | None,
+    ) -> Iterator[dict[str, Any]]:
+        """Give the answers of workers as they come."""
+        # Threads wait for worker processes. A backend that the user has configured has
+        # its own way to run tasks, each of which waits for a process over there.
+        parallel = Parallel(
+            n_jobs=n_jobs,
+            prefer="threads",
+            batch_size=1,
+            pre_dispatch="2 * n_jobs",
+            return_as="generator_unordered",
+        )
+        answers = parallel(
+            delayed(extract_clip)(self._id, setup, request, timeout)
+            for request in self._requests(clips)
+        )
+        try:
+            yield from answers
+        finally:
+            # First, so that no task waits for a worker any more.
+            self._stopped.set()
+            dismiss(self._id)
+            answers.close()
+        if self._problem is not None:
+            raise self._problem
+
+    def _requests(
+        self, clips: Iterable[str | os.PathLike[str]]
+    ) -> Iterator[dict[str, Any]]:
+        """Give the clips that must be worked on.
+
+        joblib asks for them in threads of its own, where an exception would be lost.
+        """
+        try:
+            for clip in clips:
+                if self._stopped.is_set():
+                    return
+                request = self._request(clip)
+                if request is not None:
+                    yield request
+        except Exception as error:
+            self._problem = error
+
+    def _request(self, clip: str | os.PathLike[str]) -> dict[str, Any] | None:
+        path = _absolute(clip)
+        name = clip_name(path, self._root)
+        first, line = self.manifest.claim(name)
+        if line is not None and line["path"] != path:
+            raise ValueError(
+                f"{path} and {line['path']} would both be {name!r} in {self._out}: "
+                "choose a root above both, or another folder"
+            )
+        if not first:
+            return None
+        if line is not None and self._is_done(line):
+            self.extraction.n_earlier += 1
+            return None
+        return {"name": name, "path": path, "settings": self._settings}
+
+    def _is_done(self, line: Line) -> bool:
+        """Check that neither the clip nor its features have changed since."""
+        if line["status"] != "done" or line["front_end"] != self._settings:
+            return False
+        size, _ = stamp(str(self._out / line["features"]))
+        return (line["size"], line["mtime_ns"]) == stamp(line["path"]) and (
+            size == size_on_disk(line["shape"], line["dtype"])
+        )
+
+    def take(self, answer: dict[str, Any]) -> Line:
+        """Enter an answer in the manifest."""
+        if "output_error" in answer:
+            raise OSError(*answer["output_error"])
+        if "worker_error" in answer:
+            raise WorkerError(answer["worker_error"])
+        line = answer["line"]
+        self.manifest.append(line)
+        timing = {"name": line["name"], "seconds": answer["seconds"]}
+        self._timings.write(_manifest.encode(timing))
+        self._timings.flush()
+        self.extraction._count(line)
+        self.extraction.seconds = time.perf_counter() - self._started
+        return line
+
+    def close(self) -> None:
+        """Close all files and remove what was not completed."""
+        self.extraction.seconds = time.perf_counter() - self._started
+        try:
+            self.manifest.close()
+        finally:
+            self._timings.close()
+            shutil.rmtree(self._out / PARTIAL, ignore_errors=True)
+
+
+def _check(stored_as: str, timeout: float | None) -> None:
+    if stored_as not in _STORED_AS:
+        raise ValueError(f"stored_as must be one of {_STORED_AS}, got {stored_as!r}.")
+    if timeout is not None and not 0 < timeout < float("inf"):
+        raise ValueError(f"timeout must be positive seconds or None, got {timeout!r}.")
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """Make a path absolute; one that goes up by ``..`` is followed through links."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(
+            f"clips must be paths of files, got {type(path).__name__}; features of "
+            "arrays are what AudioFrontEnd.transform gives."
+        )
+    text = os.path.expanduser(os.fsdecode(path))
+    if ".." in Path(text).parts:
+        head, tail = os.path.split(text)
+        text = os.path.join(os.path.realpath(head), tail) if tail != ".." else (
+            os.path.realpath(text)
+        )
+    return os.path.abspath(text)
+
+
+def _packed(prepared: AudioFrontEnd) -> bytes:
+    """Pack a front end for workers."""
+    if isinstance(prepared.transformer_, BaseMelTransformer):
+        # A few hundred bytes, of which a worker makes the matrices itself.
+        return pickle.dumps(clone(prepared))
+    # Classes of a script or notebook, which a worker cannot import, are sent along.
+    return pickle.dumps(wrap_non_picklable_objects(prepared, keep_wrapper=False))
+
+
+def _open_folder(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
+    """Make the folder ready, or refuse it."""
+    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+    strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
+    recorded = folder / _settings.NAME
+    if recorded.exists():
+        if overwrite:
+            _empty(folder)
+        else:
+            _check_settings(recorded, settings)
+    elif strangers:
+        raise ValueError(
+            f"{folder}: neither empty nor a folder of features (no {_settings.NAME}), "
+            f"but holds {strangers[0]!r}"
+        )
+    if not recorded.exists():
+        text = json.dumps(settings, indent=2, ensure_ascii=False)
+        write_whole(recorded, f"{text}\n".encode())
+    (folder / PARTIAL).mkdir()
+    (folder / FEATURES).mkdir(exist_ok=True)
+
+
+def _empty(folder: Path) -> None:
+    # The settings last: until then, the folder is seen to be one of features.
+    for name in (_manifest.NAME, _TIMINGS):
+        (folder / name).unlink(missing_ok=True)
+    if (folder / FEATURES).exists():
+        shutil.rmtree(folder / FEATURES)
+    (folder / _settings.NAME).unlink()
+
+
+def _check_settings(recorded: Path, settings: dict[str, Any]) -> None:
+    found = _settings.differences(_read_settings(recorded), settings)
+    if found:
+        listed = "\n  ".join(found)
+        raise SettingsError(
+            f"{recorded.parent}: holds features of other settings:\n  {listed}\n"
+            "Choose another folder, or overwrite it."
+        )
+
+
+def _read_settings(recorded: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(recorded.read_text(encoding="utf-8"))
+        settings["hash"], settings["feature_names"]
+    except FileNotFoundError:
+        raise ValueError(
+            f"{recorded.parent}: not a folder of features (no {recorded.name})"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{recorded}: not written by skhrmel: {error!r}") from error
+    return settings
+
+
+class FeatureArrays(Sequence[NDArray]):
+    """Arrays in files, each mapped into memory when it is asked for.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of features.
+    lines : sequence of tuple
+        File and shape of each array.
+    """
+
+    def __init__(self, out: Path, lines: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+        self._out = out
+        self._lines = lines
+
+    def __len__(self) -> int:
+        """Count the arrays."""
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, key: int) -> NDArray: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> "FeatureArrays": ...
+
+    def __getitem__(self, key: int | slice) -> "NDArray | FeatureArrays":
+        """Map one array, or give some of the sequence."""
+        if isinstance(key, slice):
+            return FeatureArrays(self._out, self._lines[key])
+        file, shape = self._lines[key]
+        array = np.load(self._out / file, mmap_mode="r", allow_pickle=False)
+        if array.shape != shape:
+            raise ValueError(
+                f"{self._out / file}: shape {array.shape}, but {shape} in the manifest"
+            )
+        return array
+
+
+class ExtractedFeatures(NamedTuple):
+    """What a folder of features holds.
+
+    Attributes
+    ----------
+    names : list of str
+        Name of each clip: its path below the root.
+    arrays : sequence of ndarray of shape (n_frames, n_features)
+        Features of each clip, memory-mapped when they are asked for; of shape
+        ``(n_channels, n_frames, n_features)`` unless the channels were mixed.
+    feature_names : list of str
+        Name of each feature.
+    """
+
+    names: list[str]
+    arrays: FeatureArrays
+    feature_names: list[str]
+
+
+def load_features(out: str | os.PathLike[str]) -> ExtractedFeatures:
+    """Open a folder of features.
+
+    Parameters
+    ----------
+    out : path-like
+        A folder that `extract_features` has written, or is writing.
+
+    Returns
+    -------
+    features : ExtractedFeatures
+        Names, arrays and feature names, in the order of the manifest; only of clips
+        that are done.
+
+    Raises
+    ------
+    ValueError
+        If it is no such folder.
+    SettingsError
+        If a line is of other settings than ``front_end.json``.
+
+    Examples
+    --------
+    See `extract_features`.
+    """
+    folder = Path(out)
+    settings = _read_settings(folder / _settings.NAME)
+    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    if not (folder / _manifest.NAME).exists():
+        return ExtractedFeatures([], FeatureArrays(folder, []), settings["feature_names"])
+    for line, _ in _manifest.read_lines(folder / _manifest.NAME):
+        # Of an interrupted run, there may be a later line of the same clip.
+        found.pop(line["name"], None)
+        if line["front_end"] != settings["hash"]:
+            raise SettingsError(
+                f"{folder}: {line['name']!r} was made by the front end "
+                f"{line['front_end']}, but {_settings.NAME} describes "
+                f"{settings['hash']}: these features do not belong together"
+            )
+        if line["status"] == "done":
+            file = feature_file(line["name"])
+            found[line["name"]] = file, tuple(line["shape"])
+    return ExtractedFeatures(
+        list(found),
+        FeatureArrays(folder, list(found.values())),
+        settings["feature_names"],
+    )
