@@ -23,6 +23,7 @@ from rich.progress import (
 from sklearn.base import BaseEstimator
 
 from skhrmel import _ablation_report as report
+from skhrmel._terminal import printable
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.ablation import (
     SR,
@@ -391,6 +392,5 @@ def _print_remarks(
     if not (results or search.problems):
         remarks.append("No audio files were found.")
     for remark in remarks:
-        # Names of files may look like rich's markup, or hold codes for the terminal.
-        printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in remark)
-        console.print(printable, markup=False, soft_wrap=True)
+        # Names of files may look like rich's markup.
+        console.print(printable(remark), markup=False, soft_wrap=True)

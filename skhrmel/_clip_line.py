@@ -1,6 +1,6 @@
 """The manifest's line of one clip."""
 
-import os
+from pathlib import Path
 from typing import Any
 
 Line = dict[str, Any]
@@ -74,7 +74,7 @@ def stamp(path: str) -> tuple[int | None, int | None]:
         When it was changed, in nanoseconds since 1970.
     """
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
     except (OSError, ValueError):
         return None, None
     return status.st_size, status.st_mtime_ns

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 #: Folder of the feature files inside the output folder.
 FEATURES = "features"
-#: Folder of files that are being written. It lies beside the others, so that a finished
-#: file can be renamed to its place, and in one place, so that what a killed run has left
-#: there is easily swept away.
+#: Folder of files that are being written: on the same disk, so that a finished one can
+#: be renamed to its place, and apart, so that what a killed run leaves is soon removed.
 PARTIAL = ".partial"
 
 # Clips that do not lie below the root are mirrored by their absolute path in here.
@@ -52,10 +51,9 @@ def clip_name(path: str, root: str | None) -> str:
     name : str
         A relative path with ``/`` between its parts, none of which is ``..``.
     """
-    parts = [part for part in re.split(r"[/\\]" if os.sep == "\\" else "/", path)]
-    parts = [part.replace(":", "_") for part in parts if part]
+    parts = _parts(path)
     if root is not None:
-        above = [part.replace(":", "_") for part in root.split(os.sep) if part]
+        above = _parts(root)
         if parts[: len(above)] == above and len(parts) > len(above):
             parts = parts[len(above) :]
             if re.fullmatch(f"{_OUTSIDE}_*", parts[0]):
@@ -63,6 +61,12 @@ def clip_name(path: str, root: str | None) -> str:
         else:
             parts = [_OUTSIDE, *parts]
     return "/".join(parts)
+
+
+def _parts(path: str) -> list[str]:
+    whole = Path(path)
+    drive = re.sub(r"[/\\:]+", "_", whole.drive)
+    return [drive] * bool(drive) + list(whole.relative_to(whole.anchor).parts)
 
 
 def feature_file(name: str) -> str:
@@ -153,7 +157,10 @@ class FeatureWriter:
         # What overflows is found below and refused.
         with np.errstate(over="ignore"):
             stored = np.ascontiguousarray(rows, dtype=self._dtype)
-        if stored.dtype.itemsize < rows.dtype.itemsize and not np.isfinite(stored).all():
+        if (
+            stored.dtype.itemsize < rows.dtype.itemsize
+            and not np.isfinite(stored).all()
+        ):
             worst = rows.flat[int(np.argmin(np.isfinite(stored)))]
             raise ValueError(f"a feature of {worst:g} does not fit {self._dtype.name}")
         return stored
@@ -199,12 +206,10 @@ class FeatureWriter:
     def discard(self) -> None:
         """Remove the temporary files that are left."""
         for channel, path in zip(self._channels, self._paths, strict=True):
-            try:
+            # What was still to be written does not fit the disk either; the file is
+            # closed nevertheless.
+            with suppress(OSError):
                 channel.close()
-            except OSError:
-                # What was still to be written does not fit the disk either; the file
-                # is closed nevertheless.
-                pass
             path.unlink(missing_ok=True)
 
 

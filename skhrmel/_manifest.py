@@ -6,13 +6,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from skhrmel._clip_line import Line
 from skhrmel._feature_files import sync_folder
-
-Line = dict[str, Any]
 
 NAME = "manifest.jsonl"
 # Power may fail at any moment. What a clip's line then loses is done again, so the disk
@@ -163,11 +163,9 @@ class Manifest:
     def _give_up(self) -> None:
         """Cut off what was written of a line, and leave nothing to be flushed later."""
         descriptor = os.dup(self._journal.fileno())
-        try:
+        # The rest of the line does not fit either.
+        with suppress(OSError):
             self._journal.close()
-        except OSError:
-            # The rest of the line does not fit either.
-            pass
         os.ftruncate(descriptor, self._size)
         os.close(descriptor)
 

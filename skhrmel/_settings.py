@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from numbers import Integral, Real
+from operator import index
 from typing import Any
 
 import joblib
@@ -79,7 +80,9 @@ def prepare(front_end: AudioFrontEnd) -> AudioFrontEnd:
     check_is_fitted(front_end)
     now = front_end._make_framing(), front_end._make_reader()
     if now != (front_end._framing, front_end._reader):
-        raise ValueError("front_end has parameters that were set after its fit: fit it.")
+        raise ValueError(
+            "front_end has parameters that were set after its fit: fit it."
+        )
     return front_end
 
 
@@ -229,10 +232,11 @@ def _described(value: Any, name: str) -> Any:
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, Integral):
-        return int(value)
+        return index(value)
     if isinstance(value, Real):
         # 44100.0 and 44100 make the same features.
-        return int(value) if float(value).is_integer() else float(value)
+        number = float(value)
+        return int(number) if number.is_integer() else number
     if isinstance(value, BaseEstimator):
         parameters = value.get_params(deep=False)
         return {"class": _class_name(type(value))} | {
@@ -271,7 +275,9 @@ def _described_code(value: Any, name: str) -> Any:
 
 
 def _class_name(cls: type) -> str:
-    return cls.__name__ if cls in _CLASSES.values() else f"{cls.__module__}.{cls.__name__}"
+    return (
+        cls.__name__ if cls in _CLASSES.values() else f"{cls.__module__}.{cls.__name__}"
+    )
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """Worker processes from outside: asking, waiting, ending and replacing them."""
 
 import json
-import os
 import pickle
 import queue
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from skhrmel._clip_line import failed_line
+from skhrmel._processes import start_worker
 from skhrmel._worker import send
 
 # Importing everything takes seconds, compiling for the first time ten; a shared file
@@ -22,12 +21,6 @@ _START_SECONDS = 600.0
 _ATTEMPTS = 2
 # Workers that end between two clips, or before their first, in a row.
 _MOST_STILLBORN = 5
-
-# Libraries read these when they are loaded.
-_ONE_THREAD = {
-    f"{name}_NUM_THREADS": "1"
-    for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "NUMBA")
-} | {"VECLIB_MAXIMUM_THREADS": "1"}
 
 
 class WorkerError(RuntimeError):
@@ -56,19 +49,7 @@ class Worker:
     """
 
     def __init__(self, setup: bytes) -> None:
-        # What decoders say is of interest only if the process ends; to a file, since
-        # a pipe that nobody reads fills up.
-        self._words = tempfile.TemporaryFile("a+b")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            # What this process finds it finds, too, and nothing else in this folder.
-            [sys.executable, "-P", "-m", "skhrmel._worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            env=os.environ | _ONE_THREAD | {"PYTHONPATH": _python_path()},
-            # Ctrl-C is for the process that was started by hand, which ends this one.
-            start_new_session=True,
-        )
+        self._process = start_worker()
         self._answers: queue.Queue[bytes] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
         self._ready = False
@@ -95,6 +76,7 @@ class Worker:
             If the worker says that it cannot work.
         """
         if not self._ready:
+            self._send(json.dumps([p or str(Path.cwd()) for p in sys.path]).encode())
             self._send(self._setup)
             try:
                 answer = self._receive(_START_SECONDS, began=False)
@@ -105,7 +87,7 @@ class Worker:
             if "broken" in answer:
                 raise WorkerError(f"a worker could not start: {answer['broken']}")
             self._ready = True
-        os.ftruncate(self._words.fileno(), 0)
+        self._process.forget_words()
         self._send(json.dumps(request).encode())
         # That it began is its first answer, which takes no time.
         self._receive(timeout, began=False)
@@ -113,42 +95,29 @@ class Worker:
 
     def last_words(self) -> str:
         """Give the end of what the process printed."""
-        size = self._words.seek(0, os.SEEK_END)
-        self._words.seek(max(0, size - 2000))
-        return self._words.read().decode(errors="replace").strip()
+        return self._process.last_words()
 
     def is_alive(self) -> bool:
         """Say whether the process still runs."""
-        return self._process.poll() is None
+        return self._process.is_alive()
 
     def end(self) -> None:
         """Kill the process, whatever it does."""
         self._process.kill()
-        self._process.wait()
 
     def close(self) -> None:
         """Kill the process and close what leads to it."""
-        self.end()
-        for stream in (self._process.stdin, self._words):
-            try:
-                if stream is not None:
-                    stream.close()
-            except OSError:
-                # A request that the process did not take is left in the pipe.
-                pass
+        self._process.close()
 
     def _listen(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None
-        with stream:
-            for answer in stream:
+        with self._process.answers as answers:
+            for answer in answers:
                 self._answers.put(answer)
         self._answers.put(b"")
 
     def _send(self, content: bytes) -> None:
-        assert self._process.stdin is not None
         try:
-            send(self._process.stdin, content)
+            send(self._process.requests, content)
         except (OSError, ValueError):
             raise _EndedError(self._how_it_ended(), began=False) from None
 
@@ -163,8 +132,9 @@ class Worker:
         return json.loads(answer)
 
     def _how_it_ended(self) -> str:
-        self._process.kill()
-        status = self._process.wait()
+        status = self._process.kill()
+        if status is None:
+            return "nobody knows what"
         if status >= 0:
             return f"exit status {status}"
         try:
@@ -173,10 +143,6 @@ class Worker:
             name = f"signal {-status}"
         hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
         return f"{name}{hint}"
-
-
-def _python_path() -> str:
-    return os.pathsep.join(path or os.getcwd() for path in sys.path)
 
 
 class _Crew:

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -37,14 +37,14 @@ _NOTED_SECONDS = 0.1
 
 def main() -> None:
     """Answer requests from standard input until it ends."""
-    # What libraries print must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    # What libraries print must not get between the answers.
     os.dup2(2, 1)
     requests: queue.Queue[bytes] = queue.Queue()
-    setup = pickle.loads(_read(sys.stdin.buffer))
-    threading.Thread(
-        target=_listen, args=(sys.stdin.buffer, requests), daemon=True
-    ).start()
+    stream = os.fdopen(os.dup(0), "rb")
+    sys.path[:] = json.loads(_read(stream))
+    setup = pickle.loads(_read(stream))
+    threading.Thread(target=_listen, args=(stream, requests), daemon=True).start()
     warnings.simplefilter("ignore")
     try:
         work = _prepare(setup)
@@ -61,7 +61,7 @@ def main() -> None:
         _answer(answers, work(request))
 
 
-def send(stream: BinaryIO, content: bytes) -> None:
+def send(stream: IO[bytes], content: bytes) -> None:
     """Send bytes with their length.
 
     Parameters
@@ -75,7 +75,7 @@ def send(stream: BinaryIO, content: bytes) -> None:
     stream.flush()
 
 
-def _read(stream: BinaryIO) -> bytes:
+def _read(stream: IO[bytes]) -> bytes:
     length = stream.read(8)
     content = stream.read(int.from_bytes(length, "little"))
     if len(length) < 8 or len(content) < int.from_bytes(length, "little"):
@@ -83,7 +83,7 @@ def _read(stream: BinaryIO) -> bytes:
     return content
 
 
-def _listen(stream: BinaryIO, requests: "queue.Queue[bytes]") -> None:
+def _listen(stream: IO[bytes], requests: "queue.Queue[bytes]") -> None:
     """Take requests, and end the process as soon as nobody could read its answer."""
     try:
         while True:
@@ -176,7 +176,7 @@ class ClipExtraction:
                 for rows in self._extractor.rows(clip.counted(blocks), path):
                     writer.write(rows)
             if self._sha256:
-                with open(path, "rb") as content:
+                with Path(path).open("rb") as content:
                     line["sha256"] = file_digest(content, "sha256").hexdigest()
             shape = writer.commit(axis_of_channels=self._reader.channels != "mono")
         finally:

@@ -1,36 +1,28 @@
 """A folder of audio in, a folder of features out: parallel, resumable, journalled."""
 
-import json
 import os
 import pickle
 import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any
 
-import numpy as np
 from joblib import Parallel, delayed, wrap_non_picklable_objects
-from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skhrmel import _manifest, _settings
 from skhrmel._base import BaseMelTransformer
 from skhrmel._clip_line import Line, stamp
-from skhrmel._feature_files import (
-    FEATURES,
-    PARTIAL,
-    clip_name,
-    feature_file,
-    size_on_disk,
-    write_whole,
-)
+from skhrmel._extracted_features import ExtractedFeatures, load_features
+from skhrmel._feature_files import PARTIAL, clip_name, size_on_disk
 from skhrmel._folder_lock import FolderInUseError, FolderLock
 from skhrmel._front_end import AudioFrontEnd
 from skhrmel._manifest import Manifest
+from skhrmel._output_folder import TIMINGS, SettingsError, open_folder
 from skhrmel._settings import front_end_from_parameters
 from skhrmel._supervisor import WorkerError, dismiss, extract_clip, pack_setup
 
@@ -45,15 +37,9 @@ __all__ = [
     "load_features",
 ]
 
-StoredAs = str
-_TIMINGS = "timings.jsonl"
 _STORED_AS = ("float32", "float16")
 # Failures that are kept for the report; all are in the manifest.
 _MOST_FAILURES = 100
-
-
-class SettingsError(ValueError):
-    """Features of different settings would be mixed; the message says which."""
 
 
 @dataclass
@@ -99,7 +85,7 @@ def extract_features(
     out: str | os.PathLike[str],
     *,
     root: str | os.PathLike[str] | None = None,
-    stored_as: StoredAs = "float32",
+    stored_as: str = "float32",
     sha256: bool = False,
     n_jobs: int | None = None,
     timeout: float | None = None,
@@ -110,9 +96,9 @@ def extract_features(
 
     Writes a .npy file a clip to ``features/`` in `out`, in a tree like that of the
     clips; ``manifest.jsonl`` with a line a clip, in the order of `clips`;
-    ``front_end.json`` with all settings and versions; and ``timings.jsonl``, the seconds
-    that each clip took. All but the last are the same to the last byte for any `n_jobs`
-    and however often the run was killed and started again.
+    ``front_end.json`` with all settings and versions; and ``timings.jsonl``, the
+    seconds that each clip took. All but the last are the same to the last byte for any
+    `n_jobs` and however often the run was killed and started again.
 
     A second run into the same folder does what is missing: clips that are new, have
     changed or failed. Each clip is decoded in a process of its worker, which may crash
@@ -189,10 +175,10 @@ def extract_features(
     _check(stored_as, timeout)
     prepared = _settings.prepare(front_end)
     settings = _settings.describe(front_end, prepared, stored_as)
-    folder = Path(os.path.abspath(out))
+    folder = Path(out).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with FolderLock(folder):
-        _open_folder(folder, settings, overwrite=overwrite)
+        open_folder(folder, settings, overwrite=overwrite)
         setup = pack_setup(
             versions=settings["versions"],
             front_end=_packed(prepared),
@@ -225,7 +211,7 @@ class _Run:
         self._started = time.perf_counter()
         self._stopped = threading.Event()
         self._problem: BaseException | None = None
-        self._timings = (out / _TIMINGS).open("ab")
+        self._timings = (out / TIMINGS).open("ab")
 
     def answers(
         self,
@@ -339,13 +325,15 @@ def _absolute(path: str | os.PathLike[str]) -> str:
             f"clips must be paths of files, got {type(path).__name__}; features of "
             "arrays are what AudioFrontEnd.transform gives."
         )
-    text = os.path.expanduser(os.fsdecode(path))
-    if ".." in Path(text).parts:
-        head, tail = os.path.split(text)
-        text = os.path.join(os.path.realpath(head), tail) if tail != ".." else (
-            os.path.realpath(text)
-        )
-    return os.path.abspath(text)
+    place = Path(os.fsdecode(path))
+    if ".." in place.parts:
+        try:
+            followed = (place if place.name == ".." else place.parent).resolve()
+        except (OSError, RuntimeError, ValueError):
+            # No such path can be; reading the clip will say why.
+            return os.path.normpath(place.absolute())
+        place = followed if place.name == ".." else followed / place.name
+    return str(place.absolute())
 
 
 def _packed(prepared: AudioFrontEnd) -> bytes:
@@ -355,163 +343,3 @@ def _packed(prepared: AudioFrontEnd) -> bytes:
         return pickle.dumps(clone(prepared))
     # Classes of a script or notebook, which a worker cannot import, are sent along.
     return pickle.dumps(wrap_non_picklable_objects(prepared, keep_wrapper=False))
-
-
-def _open_folder(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> None:
-    """Make the folder ready, or refuse it."""
-    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
-    strangers = [p.name for p in folder.iterdir() if not p.name.startswith(".")]
-    recorded = folder / _settings.NAME
-    if recorded.exists():
-        if overwrite:
-            _empty(folder)
-        else:
-            _check_settings(recorded, settings)
-    elif strangers:
-        raise ValueError(
-            f"{folder}: neither empty nor a folder of features (no {_settings.NAME}), "
-            f"but holds {strangers[0]!r}"
-        )
-    if not recorded.exists():
-        text = json.dumps(settings, indent=2, ensure_ascii=False)
-        write_whole(recorded, f"{text}\n".encode())
-    (folder / PARTIAL).mkdir()
-    (folder / FEATURES).mkdir(exist_ok=True)
-
-
-def _empty(folder: Path) -> None:
-    # The settings last: until then, the folder is seen to be one of features.
-    for name in (_manifest.NAME, _TIMINGS):
-        (folder / name).unlink(missing_ok=True)
-    if (folder / FEATURES).exists():
-        shutil.rmtree(folder / FEATURES)
-    (folder / _settings.NAME).unlink()
-
-
-def _check_settings(recorded: Path, settings: dict[str, Any]) -> None:
-    found = _settings.differences(_read_settings(recorded), settings)
-    if found:
-        listed = "\n  ".join(found)
-        raise SettingsError(
-            f"{recorded.parent}: holds features of other settings:\n  {listed}\n"
-            "Choose another folder, or overwrite it."
-        )
-
-
-def _read_settings(recorded: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(recorded.read_text(encoding="utf-8"))
-        settings["hash"], settings["feature_names"]
-    except FileNotFoundError:
-        raise ValueError(
-            f"{recorded.parent}: not a folder of features (no {recorded.name})"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{recorded}: not written by skhrmel: {error!r}") from error
-    return settings
-
-
-class FeatureArrays(Sequence[NDArray]):
-    """Arrays in files, each mapped into memory when it is asked for.
-
-    Parameters
-    ----------
-    out : Path
-        The folder of features.
-    lines : sequence of tuple
-        File and shape of each array.
-    """
-
-    def __init__(self, out: Path, lines: Sequence[tuple[str, tuple[int, ...]]]) -> None:
-        self._out = out
-        self._lines = lines
-
-    def __len__(self) -> int:
-        """Count the arrays."""
-        return len(self._lines)
-
-    @overload
-    def __getitem__(self, key: int) -> NDArray: ...
-
-    @overload
-    def __getitem__(self, key: slice) -> "FeatureArrays": ...
-
-    def __getitem__(self, key: int | slice) -> "NDArray | FeatureArrays":
-        """Map one array, or give some of the sequence."""
-        if isinstance(key, slice):
-            return FeatureArrays(self._out, self._lines[key])
-        file, shape = self._lines[key]
-        array = np.load(self._out / file, mmap_mode="r", allow_pickle=False)
-        if array.shape != shape:
-            raise ValueError(
-                f"{self._out / file}: shape {array.shape}, but {shape} in the manifest"
-            )
-        return array
-
-
-class ExtractedFeatures(NamedTuple):
-    """What a folder of features holds.
-
-    Attributes
-    ----------
-    names : list of str
-        Name of each clip: its path below the root.
-    arrays : sequence of ndarray of shape (n_frames, n_features)
-        Features of each clip, memory-mapped when they are asked for; of shape
-        ``(n_channels, n_frames, n_features)`` unless the channels were mixed.
-    feature_names : list of str
-        Name of each feature.
-    """
-
-    names: list[str]
-    arrays: FeatureArrays
-    feature_names: list[str]
-
-
-def load_features(out: str | os.PathLike[str]) -> ExtractedFeatures:
-    """Open a folder of features.
-
-    Parameters
-    ----------
-    out : path-like
-        A folder that `extract_features` has written, or is writing.
-
-    Returns
-    -------
-    features : ExtractedFeatures
-        Names, arrays and feature names, in the order of the manifest; only of clips
-        that are done.
-
-    Raises
-    ------
-    ValueError
-        If it is no such folder.
-    SettingsError
-        If a line is of other settings than ``front_end.json``.
-
-    Examples
-    --------
-    See `extract_features`.
-    """
-    folder = Path(out)
-    settings = _read_settings(folder / _settings.NAME)
-    found: dict[str, tuple[str, tuple[int, ...]]] = {}
-    if not (folder / _manifest.NAME).exists():
-        return ExtractedFeatures([], FeatureArrays(folder, []), settings["feature_names"])
-    for line, _ in _manifest.read_lines(folder / _manifest.NAME):
-        # Of an interrupted run, there may be a later line of the same clip.
-        found.pop(line["name"], None)
-        if line["front_end"] != settings["hash"]:
-            raise SettingsError(
-                f"{folder}: {line['name']!r} was made by the front end "
-                f"{line['front_end']}, but {_settings.NAME} describes "
-                f"{settings['hash']}: these features do not belong together"
-            )
-        if line["status"] == "done":
-            file = feature_file(line["name"])
-            found[line["name"]] = file, tuple(line["shape"])
-    return ExtractedFeatures(
-        list(found),
-        FeatureArrays(folder, list(found.values())),
-        settings["feature_names"],
-    )
