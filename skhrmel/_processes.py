@@ -164,7 +164,8 @@ class _Nursery:
     def fork(self, descriptors: tuple[int, int, int, int]) -> None:
         """Have a worker forked."""
         with self._mutex:
-            if self._process is None or self._process.poll() is not None:
+            mine = self._owner == os.getpid()
+            if self._process is None or (mine and self._process.poll() is not None):
                 self._begin()
             try:
                 self._send(descriptors)
@@ -181,7 +182,7 @@ class _Nursery:
         return self._words.read(2000).decode(errors="replace").strip()
 
     def close(self) -> None:
-        """End it as this process ends, unless it belongs to the one that forked this."""
+        """End it, unless it belongs to the process that has forked this one."""
         if self._process is None or self._owner != os.getpid():
             return
         assert self._socket is not None
