@@ -50,9 +50,18 @@ class Manifest:
         )
         self._n_claimed = 0
         self._size = _whole_lines(self._path)
+        try:
+            self._read()
+        except ValueError:
+            self._index.close()
+            raise
         self._journal: BinaryIO = self._path.open("ab")
         self._journal.truncate(self._size)
         self._synced = time.monotonic()
+
+    def _read(self) -> None:
+        if self._size == 0:
+            return
         self._index.execute("BEGIN")
         start = 0
         for line, length in read_lines(self._path):
@@ -61,6 +70,7 @@ class Manifest:
                 (_key(line["name"]), start),
             )
             start += length
+        self._index.execute("COMMIT")
 
     def claim(self, name: str) -> tuple[bool, Line | None]:
         """Give the next place to a clip.
@@ -136,14 +146,17 @@ class Manifest:
                 "ORDER BY place IS NULL, place, start"
             )
             temporary = self._path.with_name(f".{NAME}.partial")
-            with self._path.open("rb") as journal, temporary.open("wb") as final:
-                for (start,) in rows:
-                    journal.seek(start)
-                    final.write(journal.readline())
-                final.flush()
-                os.fsync(final.fileno())
-            self._journal.close()
-            temporary.replace(self._path)
+            try:
+                with self._path.open("rb") as journal, temporary.open("wb") as final:
+                    for (start,) in rows:
+                        journal.seek(start)
+                        final.write(journal.readline())
+                    final.flush()
+                    os.fsync(final.fileno())
+                self._journal.close()
+                temporary.replace(self._path)
+            finally:
+                temporary.unlink(missing_ok=True)
             sync_folder(self._path.parent)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -188,10 +189,12 @@ def extract_features(
         )
         run = _Run(folder, settings["hash"], None if root is None else _absolute(root))
         try:
-            for answer in run.answers(clips, setup, n_jobs, timeout):
-                line = run.take(answer)
-                if callback is not None:
-                    callback(line, run.extraction)
+            # Closed in any case, so that nobody works for a run that is over.
+            with closing(run.answers(clips, setup, n_jobs, timeout)) as answers:
+                for answer in answers:
+                    line = run.take(answer)
+                    if callback is not None:
+                        callback(line, run.extraction)
             run.manifest.finish()
         finally:
             run.close()
