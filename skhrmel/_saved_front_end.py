@@ -9,10 +9,13 @@ from skhrmel._settings import front_end_from_parameters
 # What a saved front end of skhrmel is made of, beside what skops trusts itself:
 # scikit-learn, NumPy and SciPy. All of them only hold numbers or compute.
 TRUSTED = (
+    # What it calls must be in this list as well.
+    "functools.partial",
     "skhrmel._banded.BandedMatrix",
     "skhrmel._banded.PackedColumns",
     "skhrmel._banded._Block",
     "skhrmel._front_end.AudioFrontEnd",
+    "skhrmel._kullback_leibler.TwoFilters",
     "skhrmel._transformers.HRMelTransformer",
     "skhrmel._transformers.LogMelTransformer",
     "skhrmel.audio.ClipReader",

@@ -6,7 +6,8 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,7 +223,7 @@ class _Run:
         setup: bytes,
         n_jobs: int | None,
         timeout: float | None,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[dict[str, Any], None, None]:
         """Give the answers of workers as they come."""
         # Threads wait for worker processes. A backend that the user has configured has
         # its own way to run tasks, each of which waits for a process over there.
@@ -238,12 +239,16 @@ class _Run:
             for request in self._requests(clips)
         )
         try:
-            yield from answers
+            for answer in answers:  # noqa: UP028  # its end must come after ours
+                yield answer
         finally:
             # First, so that no task waits for a worker any more.
             self._stopped.set()
             dismiss(self._id)
-            answers.close()
+            with warnings.catch_warnings():
+                # That some clips were worked on in vain.
+                warnings.simplefilter("ignore", UserWarning)
+                answers.close()
         if self._problem is not None:
             raise self._problem
 

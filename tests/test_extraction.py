@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -338,10 +337,13 @@ for attempt in range(20):
     os.kill(run, signal.SIGKILL)
     status = os.waitpid(run, 0)[1]
     lines = out / "out" / "manifest.jsonl"
-    print(os.WIFSIGNALED(status), lines.read_bytes().count(b"done") if lines.exists() else 0)
+    n_done = lines.read_bytes().count(b"done") if lines.exists() else 0
+    print(os.WIFSIGNALED(status), n_done)
     if attempt % 7 == 6:
         # From the beginning: the moments are random in a whole run.
-        extract_features(AudioFrontEnd(), files[:1], out / "out", root=root, overwrite=True)
+        extract_features(
+            AudioFrontEnd(), files[:1], out / "out", root=root, overwrite=True
+        )
 """
 
 
@@ -383,7 +385,9 @@ def test_another_bad_line_is_named(music, files, tmp_path):
         lambda: load_features(tmp_path),
         lambda: extract_features(AudioFrontEnd(), files, tmp_path, root=music),
     ):
-        with pytest.raises(ValueError, match=r"line 1 is no line of a manifest: b'nons"):
+        with pytest.raises(
+            ValueError, match=r"line 1 is no line of a manifest: b'nons"
+        ):
             use()
 
 
@@ -493,15 +497,15 @@ def test_paths_are_asked_for_as_they_are_needed(files, tmp_path):
             taken.append(number)
             yield files[number % 12].with_name(f"{number}.wav")
 
-    class Enough(Exception):
+    class EnoughError(Exception):
         pass
 
     def check(line, extraction):
         ahead.append(len(taken) - extraction.n_failed)
         if extraction.n_failed == 200:
-            raise Enough
+            raise EnoughError
 
-    with pytest.raises(Enough):
+    with pytest.raises(EnoughError):
         extract_features(AudioFrontEnd(), endless(), tmp_path, n_jobs=2, callback=check)
     # Two for each job, and what came back before it was counted.
     assert max(ahead) < 100
@@ -545,9 +549,7 @@ def test_nothing_is_written_elsewhere(music, files, tmp_path):
     elsewhere.mkdir()
     clips = [f"{music}/b/../Élan/0 ñ.wav", f"{music}/../{music.name}/b/0 ñ.wav"]
     extract_features(AudioFrontEnd(), clips, out, root=music / "b")
-    assert sorted(lines_of(out)) == sorted(
-        ["0 ñ.wav", f"_outside{music}/Élan/0 ñ.wav"]
-    )
+    assert sorted(lines_of(out)) == sorted(["0 ñ.wav", f"_outside{music}/Élan/0 ñ.wav"])
     (out / "features" / "trap").symlink_to(elsewhere)
     (music / "b" / "trap").mkdir()
     soundfile.write(music / "b" / "trap" / "x.wav", np.zeros(9000), 44100)
@@ -564,7 +566,9 @@ def test_nothing_is_written_elsewhere(music, files, tmp_path):
 
 def test_two_roots_do_not_mix(music, files, tmp_path):
     extract_features(AudioFrontEnd(), [music / "b/0 ñ.wav"], tmp_path, root=music / "b")
-    with pytest.raises(ValueError, match=r"would both be '0 ñ.wav' in .* root above bo"):
+    with pytest.raises(
+        ValueError, match=r"would both be '0 ñ.wav' in .* root above bo"
+    ):
         extract_features(
             AudioFrontEnd(), [music / "Élan/0 ñ.wav"], tmp_path, root=music / "Élan"
         )
@@ -639,7 +643,7 @@ def test_compressions_are_recorded_by_name(music, files, tmp_path):
         files[:1],
         tmp_path / "out",
     )
-    with pytest.raises(SettingsError, match="floor: 1e-06, now 0.001"):
+    with pytest.raises(SettingsError, match=r"floor: 1e-06, now 0\.001"):
         extract_features(
             AudioFrontEnd(LogMelTransformer(compression=decibel(1e-3))),
             files[:1],
