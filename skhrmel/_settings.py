@@ -137,7 +137,7 @@ def _feature_names(front_end: AudioFrontEnd) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that a feature's last bit may depend on.
+    """Find the versions of everything that a feature's last bit may depend on.
 
     Returns
     -------

@@ -94,11 +94,23 @@ class Worker:
         return self._receive(timeout, began=True)
 
     def last_words(self) -> str:
-        """Give the end of what the process printed."""
+        """Give the end of what the process printed.
+
+        Returns
+        -------
+        words : str
+            Up to 2000 bytes of text.
+        """
         return self._process.last_words()
 
     def is_alive(self) -> bool:
-        """Say whether the process still runs."""
+        """Say whether the process still runs.
+
+        Returns
+        -------
+        alive : bool
+            False once it has ended.
+        """
         return self._process.is_alive()
 
     def end(self) -> None:
