@@ -57,6 +57,7 @@ class Manifest:
             raise
         self._journal: BinaryIO = self._path.open("ab")
         self._journal.truncate(self._size)
+        self._lines: BinaryIO = self._path.open("rb")
         self._synced = time.monotonic()
 
     def _read(self) -> None:
@@ -162,16 +163,16 @@ class Manifest:
     def close(self) -> None:
         """Close the journal; what was added stays."""
         with self._mutex:
-            if not self._journal.closed:
-                self._journal.flush()
-                os.fsync(self._journal.fileno())
-                self._journal.close()
+            self._lines.close()
             self._index.close()
+            if not self._journal.closed:
+                with self._journal:
+                    self._journal.flush()
+                    os.fsync(self._journal.fileno())
 
     def _line_at(self, start: int) -> Line:
-        with self._path.open("rb") as file:
-            file.seek(start)
-            return json.loads(file.readline())
+        self._lines.seek(start)
+        return json.loads(self._lines.readline())
 
     def _give_up(self) -> None:
         """Cut off what was written of a line, and leave nothing to be flushed later."""
