@@ -8,7 +8,7 @@ from typing import NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from skhrmel._feature_files import feature_file
+from skhrmel._clip_names import feature_file
 from skhrmel._manifest import NAME as MANIFEST
 from skhrmel._manifest import read_lines
 from skhrmel._output_folder import SettingsError, read_settings

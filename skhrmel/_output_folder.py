@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from skhrmel._feature_files import FEATURES, PARTIAL, write_whole
+from skhrmel._clip_names import FEATURES
+from skhrmel._feature_files import PARTIAL, write_whole
 from skhrmel._manifest import NAME as MANIFEST
 from skhrmel._settings import NAME as SETTINGS
 from skhrmel._settings import differences

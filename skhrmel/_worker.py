@@ -22,8 +22,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from skhrmel._clip_line import Line, new_line
+from skhrmel._clip_names import feature_file
 from skhrmel._extractor import one_thread_in_a_worker
-from skhrmel._feature_files import FeatureWriter, OutputError, feature_file
+from skhrmel._feature_files import FeatureWriter, OutputError
 from skhrmel._front_end import AudioFrontEnd
 from skhrmel._settings import versions
 

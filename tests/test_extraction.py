@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 
 import skhrmel
 from skhrmel import AudioFrontEnd, HRMelTransformer, LogMelTransformer, _processes
-from skhrmel._feature_files import clip_name, feature_file
+from skhrmel._clip_names import clip_name, feature_file
 from skhrmel._folder_lock import FolderLock
 from skhrmel.compression import decibel
 from skhrmel.extraction import (
