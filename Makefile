@@ -22,6 +22,7 @@ benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/bench_transform.py
 	$(BIN)/python benchmarks/bench_front_end.py
 	$(BIN)/python benchmarks/bench_decoding.py
+	$(BIN)/python benchmarks/bench_extraction.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

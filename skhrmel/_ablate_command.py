@@ -25,6 +25,7 @@ from skhrmel import _ablate_options as options
 from skhrmel import _ablation_files as files
 from skhrmel import _ablation_report as report
 from skhrmel._rate_report import print_rates
+from skhrmel._terminal import printable
 from skhrmel.ablation import (
     HOP_LENGTH,
     N_FFT,
@@ -331,6 +332,5 @@ def _print_remarks(
     if not (results or search.problems):
         remarks.append("No audio files were found.")
     for remark in remarks:
-        # Names of files may look like rich's markup, or hold codes for the terminal.
-        printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in remark)
-        console.print(printable, markup=False, soft_wrap=True)
+        # Names of files may look like rich's markup.
+        console.print(printable(remark), markup=False, soft_wrap=True)

@@ -59,8 +59,9 @@ class BandedMatrix:
         first, last = _column_support(matrix)
         self.packed = _pack(matrix, first, last)
         spans = _cheapest_blocks(first, last)
+        # By letters, as other formats than pickle hold no types as keys.
         self._blocks = {
-            dtype: [
+            np.dtype(dtype).char: [
                 _Block(
                     slice(low, high),
                     slice(start, stop),
@@ -68,7 +69,7 @@ class BandedMatrix:
                 )
                 for low, high, start, stop in spans
             ]
-            for dtype in map(np.dtype, (np.float32, np.float64))
+            for dtype in (np.float32, np.float64)
         }
 
     def multiply(self, rows: NDArray, out: NDArray) -> None:
@@ -81,7 +82,7 @@ class BandedMatrix:
         out : ndarray of shape (n_rows, n_outputs)
             Receives the product; of the dtype of `rows`.
         """
-        for inputs, outputs, matrix in self._blocks[rows.dtype]:
+        for inputs, outputs, matrix in self._blocks[rows.dtype.char]:
             np.matmul(rows[:, inputs], matrix, out=out[:, outputs])
 
 

@@ -194,15 +194,7 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
             a clip is useless.
         """
         _check_sequence(X)
-        framing = Framing(
-            self.n_fft,
-            self.hop_length,
-            self.win_length,
-            self.window,
-            self.center,
-            self.pad_mode,
-        )
-        reader = ClipReader(self.sr, self.channels, self.resample, self.dtype)
+        framing, reader = self._make_framing(), self._make_reader()
         transformer = self._make_transformer()
         silence = np.zeros((1, self.n_fft // 2 + 1), dtype=self.dtype)
         if isinstance(transformer, BaseMelTransformer) and not transformer._learns:
@@ -341,6 +333,19 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         tags.input_tags.two_d_array = False
         tags.no_validation = True
         return tags
+
+    def _make_framing(self) -> Framing:
+        return Framing(
+            self.n_fft,
+            self.hop_length,
+            self.win_length,
+            self.window,
+            self.center,
+            self.pad_mode,
+        )
+
+    def _make_reader(self) -> ClipReader:
+        return ClipReader(self.sr, self.channels, self.resample, self.dtype)
 
     def _make_transformer(self) -> Any:
         if self.transformer is None:

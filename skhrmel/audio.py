@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,13 @@ class ClipReader:
                 f"resample must be None or one of {RESAMPLERS}, got {self.resample!r}."
             )
 
-    def blocks(self, clip: Clip, name: str = "clip") -> Iterator[NDArray]:
+    def blocks(
+        self,
+        clip: Clip,
+        name: str = "clip",
+        *,
+        inspect: Callable[[soundfile.SoundFile], None] | None = None,
+    ) -> Iterator[NDArray]:
         """Read a clip to its end.
 
         What is read counts, not what a header promises.
@@ -96,6 +102,8 @@ class ClipReader:
             int16 and int32, which are scaled to [-1, 1).
         name : str, default="clip"
             What messages call a clip that has no path.
+        inspect : callable or None, default=None
+            Called with the opened file before anything is decoded.
 
         Yields
         ------
@@ -110,7 +118,7 @@ class ClipReader:
         """
         label = str(clip) if isinstance(clip, str | os.PathLike) else name
         if isinstance(clip, str | os.PathLike) or hasattr(clip, "read"):
-            raw = self._decoded(clip, label)
+            raw = self._decoded(clip, label, inspect)
         else:
             raw = _cut(as_channels(clip, label), label)
         n_samples = 0
@@ -121,8 +129,15 @@ class ClipReader:
         if n_samples == 0:
             raise AudioError(f"{label}: contains no samples")
 
-    def _decoded(self, clip: Any, label: str) -> Iterator[NDArray]:
+    def _decoded(
+        self,
+        clip: Any,
+        label: str,
+        inspect: Callable[[soundfile.SoundFile], None] | None,
+    ) -> Iterator[NDArray]:
         with _opened(clip, label) as file:
+            if inspect is not None:
+                inspect(file)
             if file.samplerate == self.sr:
                 yield from _decode(file, self.dtype)
                 return

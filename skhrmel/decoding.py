@@ -134,8 +134,9 @@ class KullbackLeibler:
         # Here and not above: importing the compiler takes half a second.
         from skhrmel import _kullback_leibler
 
+        # By letters, as other formats than pickle hold no types as keys.
         self._filters = {
-            dtype: _kullback_leibler.find_two_filters(basis, dtype)
+            dtype.char: _kullback_leibler.find_two_filters(basis, dtype)
             for dtype in map(np.dtype, (np.float32, np.float64))
         }
         self._regression = BandedMatrix(coef.T)
@@ -164,7 +165,7 @@ class KullbackLeibler:
         floor = np.empty_like(out)
         self._floor.multiply(wanted, floor)
         np.maximum(out, floor, out=out)
-        filters = self._filters[wanted.dtype]
+        filters = self._filters[wanted.dtype.char]
         _kullback_leibler.richardson_lucy(wanted, filters, _SQUARES, out)
         out *= level
 

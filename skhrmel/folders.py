@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,39 +60,58 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> AudioSearch:
     """
     search = AudioSearch()
     seen: set[str] = set()
-    for path in paths:
-        name = os.fspath(path)
-        try:
-            found = _find(name, search)
-        except OSError as error:
-            search.problems[name] = str(error.strerror).lower()
-            continue
-        for file in found:
-            target = os.path.realpath(file)
-            if target not in seen:
-                seen.add(target)
-                search.files.append(file)
+    for file in walk_audio(paths, search):
+        target = os.path.realpath(file)
+        if target not in seen:
+            seen.add(target)
+            search.files.append(file)
     return search
 
 
-def _find(name: str, search: AudioSearch) -> list[Path]:
+def walk_audio(
+    paths: Iterable[str | os.PathLike[str]], search: AudioSearch
+) -> Iterator[Path]:
+    """Find audio files one after another, however many there are.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        As for `find_audio`.
+    search : AudioSearch
+        Is told what is ignored and which paths cannot be searched.
+
+    Yields
+    ------
+    file : Path
+        What `find_audio` lists, and again a file that is found twice.
+    """
+    for path in paths:
+        name = os.fspath(path)
+        try:
+            yield from _find(name, search)
+        except OSError as error:
+            search.problems[name] = str(error.strerror).lower()
+
+
+def _find(name: str, search: AudioSearch) -> Iterator[Path]:
     path = Path(name).expanduser()
     if name and path.is_dir():
-        found = _search_folder(path, search)
-        if not found:
+        is_empty = True
+        for file in _search_folder(path, search):
+            is_empty = False
+            yield file
+        if is_empty:
             search.problems[name] = "no audio files in this folder"
-        return found
-    if name and (path.exists() or path.is_symlink()):
-        return [path]
-    search.problems[name or "''"] = "no such file or folder"
-    return []
+    elif name and (path.exists() or path.is_symlink()):
+        yield path
+    else:
+        search.problems[name or "''"] = "no such file or folder"
 
 
-def _search_folder(folder: Path, search: AudioSearch) -> list[Path]:
+def _search_folder(folder: Path, search: AudioSearch) -> Iterator[Path]:
     def report(error: OSError) -> None:
         search.problems[str(error.filename)] = str(error.strerror).lower()
 
-    found = []
     for parent, folders, names in os.walk(folder, onerror=report):
         folders.sort()
         links = [name for name in folders if Path(parent, name).is_symlink()]
@@ -101,7 +120,6 @@ def _search_folder(folder: Path, search: AudioSearch) -> list[Path]:
         for name in sorted(names):
             file = Path(parent, name)
             if file.suffix.lower() in AUDIO_SUFFIXES:
-                found.append(file)
+                yield file
             else:
                 search.ignored[file.suffix.lower() or "no suffix"] += 1
-    return found
