@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,16 @@ PAPER_BANDS: Mapping[str, tuple[float, float]] = {
     "low": (0.0, 1500.0),
     "mid": (1500.0, 6000.0),
     "high": (6000.0, np.inf),
+}
+
+_BARK_EDGES = (
+    *(0, 100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320),
+    *(2700, 3150, 3700, 4400, 5300, 6400, 7700, 9500, 12000, 15500, np.inf),
+)
+#: Zwicker's 24 critical bands of hearing, Hz, and all above them as a 25th.
+BARK_BANDS: Mapping[str, tuple[float, float]] = {
+    f"bark{number:02d}": (float(low), float(high))
+    for number, (low, high) in enumerate(pairwise(_BARK_EDGES), start=1)
 }
 
 # Frames compared at a time, in float64: two blocks of 1025 bins fit the cache.
