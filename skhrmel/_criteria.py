@@ -92,17 +92,16 @@ def make_criteria(
     bands = find_bands(analysis_bands)
     frequencies = fft_frequencies(sr, 2 * (n_freqs - 1))
     weights = np.array(
-        [
-            (frequencies >= low) & (frequencies < high)
-            for low, high in bands.values()
-        ],
+        [(frequencies >= low) & (frequencies < high) for low, high in bands.values()],
         dtype=np.float64,
     )
     # A band between two FFT bins says nothing.
     heard = weights.any(axis=1)
     if isinstance(objective, str) and objective == "balanced":
         return Criteria(bands, weights, heard / max(1, heard.sum()))
-    own = np.ones(n_freqs) if isinstance(objective, str) else _weights(objective, n_freqs)
+    own = (
+        np.ones(n_freqs) if isinstance(objective, str) else _weights(objective, n_freqs)
+    )
     return Criteria(
         bands, np.vstack([weights, own]), np.append(np.zeros(len(bands)), 1.0)
     )

@@ -247,7 +247,9 @@ def add_all(problem: LayoutProblem, moments: Sequence[NDArray]) -> MeanMoments:
 
 def _score(criteria: Criteria, transformer: Any, tracks: Sequence[NDArray]) -> float:
     spectra = (
-        ErrorSpectrum.between(t, transformer.inverse_transform(transformer.transform(t)))
+        ErrorSpectrum.between(
+            t, transformer.inverse_transform(transformer.transform(t))
+        )
         for t in tracks
     )
     return -float(criteria.importance @ criteria.errors(spectra))

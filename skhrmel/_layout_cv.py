@@ -1,7 +1,7 @@
 """HRMelTransformerCV: the best band layout of all, found exactly."""
 
 from collections.abc import Iterable, Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.model_selection import check_cv
 from sklearn.utils import Tags, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     _check_feature_names_in,
     check_consistent_length,
@@ -39,6 +40,10 @@ from skhrmel.filterbank import BandLayout, MelScale, Norm
 _DTYPES = [np.float64, np.float32]
 # Frames whose values are checked at a time.
 _BLOCK_FRAMES = 256
+
+
+def _needs_no_frames_again(search: "HRMelTransformerCV") -> bool:
+    return search.cv is None and search.decoder != "kl"
 
 
 class HRMelTransformerCV(TransformerMixin, BaseEstimator):
@@ -128,7 +133,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         Layouts that no other of an allowed number of bands beats in every analysis
         band, with keys ``"band_edges"``, ``"n_mels"`` and ``"errors"``, by ascending
         error in the first band. Those that are best for some weights of the bands, for
-        up to 300 weights; `no_worse_than` has no effect on them. Computed when it is
+        up to 100 weights; `no_worse_than` has no effect on them. Computed when it is
         first asked for.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
@@ -261,6 +266,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         self._finish(frames)
         return self
 
+    @available_if(_needs_no_frames_again)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,
@@ -272,7 +278,8 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         """Add tracks; the layout is searched for when it is first needed.
 
         Takes a few MB however many tracks come, for only their mean second moments are
-        kept. Parameters set after the first call have no effect on what is minimised.
+        kept. There is no such method where frames are needed again once layouts are
+        known: with `cv` and with ``decoder="kl"``. Parameters set after the first call have no effect on what is minimised.
 
         Parameters
         ----------
@@ -291,10 +298,8 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As `fit`, or if `cv` is given or the decoder is ``"kl"``, which both need
-            the frames again once layouts are known.
+            As `fit`.
         """
-        self._refuse_to_forget_frames()
         first = not hasattr(self, "_moments")
         frames = self._check_frames(X, first=first)
         if first:
@@ -403,7 +408,9 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             {
                 "band_edges": found.band_edges,
                 "n_mels": found.n_mels,
-                "errors": dict(zip(names, np.sqrt(found.errors).tolist(), strict=False)),
+                "errors": dict(
+                    zip(names, np.sqrt(found.errors).tolist(), strict=False)
+                ),
             }
             for found in self._front
         ]
@@ -419,16 +426,17 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _fit_moments(self, moments: Iterable[NDArray], n_freqs: int) -> Self:
-        """Fit on the second moments of tracks, for `AudioFrontEnd`."""
+    def _prepare(self, n_freqs: int) -> Self:
+        """Make ready for `_add`: what gets moments of tracks, needs no frames."""
         self._validate_params()
-        if self.cv is not None:
-            self._refuse_to_forget_frames()
         self.n_features_in_ = n_freqs
-        problem = self._begin()
-        self._choice = problem.choose(self._add_all(moments))
-        self._finish(None)
+        self._begin()
         return self
+
+    def _add(self, moment: NDArray) -> None:
+        """Add the second moment of a track."""
+        self._choice = None
+        self._moments.add(moment)
 
     def _begin(self) -> LayoutProblem:
         """Turn the parameters into a problem, and forget earlier tracks."""
@@ -482,14 +490,6 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             check_power(frames, rows, type(self).__name__)
         return frames
 
-    def _refuse_to_forget_frames(self) -> None:
-        for name, value in (("cv", self.cv), ("decoder", self.decoder)):
-            if value not in (None, "pinv"):
-                raise ValueError(
-                    f"{name}={value!r} needs the frames again once layouts are known, "
-                    "which only fit has at hand."
-                )
-
     def _add_all(self, moments: Iterable[NDArray]) -> MeanMoments:
         for moment in moments:
             self._moments.add(moment)
@@ -505,7 +505,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
     def _finish(self, frames: NDArray | None) -> None:
         """Fit the transformer of the chosen layout."""
         if frames is None:
-            frames = np.zeros((1, self.n_features_in_))
+            frames = np.zeros((1, self.n_features_in_), dtype=np.float32)
         self._transformer = self._transformer_of(self._best(), frames)
 
     def _best(self) -> Found:

@@ -162,7 +162,9 @@ def _errors_between(
     first, last = np.searchsorted(frequencies, [low, high])
     inside = slice(first, last)
     corners = _corner_table(low, high, sizes, mel_scale)
-    possible = np.all(np.diff(corners, axis=1) > 1e-9 * high, axis=1, where=_used(sizes))
+    possible = np.all(
+        np.diff(corners, axis=1) > 1e-9 * high, axis=1, where=_used(sizes)
+    )
     # Criteria that weigh nothing here need not be looked at.
     heard = np.flatnonzero(weights[:, inside].any(axis=1))
     errors = np.zeros((len(weights), len(sizes)))
@@ -410,7 +412,7 @@ def pareto_front(
     bands: BandErrors,
     n_criteria: int,
     n_bands: Sequence[int],
-    most_weightings: int = 300,
+    most_weightings: int = 100,
 ) -> list[Found]:
     """Find layouts that no other beats under every criterion.
 
@@ -425,7 +427,7 @@ def pareto_front(
         The first so many criteria count.
     n_bands : sequence of int
         Numbers of bands allowed.
-    most_weightings : int, default=300
+    most_weightings : int, default=100
         Largest number of lattice points.
 
     Returns
