@@ -21,6 +21,7 @@ lint: $(VENV)/.installed-test
 benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/bench_transform.py
 	$(BIN)/python benchmarks/bench_front_end.py
+	$(BIN)/python benchmarks/bench_layout_search.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

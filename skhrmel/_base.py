@@ -312,7 +312,19 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
 def check_power(frames: NDArray, rows: slice, name: str) -> None:
     """Check a block of frames while it is on its way through the cache.
 
-    `name` is that of the estimator, for the message.
+    Parameters
+    ----------
+    frames : ndarray of shape (n_frames, n_freqs)
+        Power-spectrum frames.
+    rows : slice
+        The block.
+    name : str
+        Name of the estimator, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or not finite.
     """
     block = frames[rows]
     # One comparison finds all: the minimum of an array with a NaN is NaN.

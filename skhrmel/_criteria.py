@@ -142,8 +142,8 @@ def _weights(objective: ArrayLike, n_freqs: int) -> NDArray:
     weights = np.asarray(objective, dtype=np.float64)
     if weights.shape != (n_freqs,):
         raise ValueError(
-            f"objective must weigh each of the {n_freqs} frequencies of X, got an array "
-            f"of shape {weights.shape}."
+            f"objective must weigh each of the {n_freqs} frequencies of X, got an "
+            f"array of shape {weights.shape}."
         )
     # Written so that NaN fails as well.
     if not (weights.min() >= 0 and 0 < weights.max() < np.inf):

@@ -1,6 +1,7 @@
 """Choosing among the best layouts: candidates, constraints and held-out tracks."""
 
 import operator
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -211,13 +212,17 @@ def cross_validate(
         If there is no layout that satisfies everything, or a split is useless.
     """
     names = np.arange(len(tracks))
-    choice = problem.choose(add_all(problem, moments))
+    choice = problem.choose(_mean_moments(problem, moments))
     keys = [(row.n_bands, row.rank) for row in choice.rows]
     scores = []
-    for train, test in splitter.split(names.reshape(-1, 1), groups=names):
+    with warnings.catch_warnings():
+        # Of splitters that split without regard to groups, as they may.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")
+        splits = list(splitter.split(names.reshape(-1, 1), groups=names))
+    for train, test in splits:
         if len(train) == 0 or len(test) == 0:
             raise ValueError("cv has a split without tracks to learn from or to judge.")
-        others = problem.choose(add_all(problem, [moments[t] for t in train]))
+        others = problem.choose(_mean_moments(problem, [moments[t] for t in train]))
         layouts = {(row.n_bands, row.rank): row.found for row in others.rows}
         frames = np.concatenate([tracks[t] for t in train])
         held_out = [tracks[t] for t in test]
@@ -237,7 +242,7 @@ def cross_validate(
     return Choice(choice.bands, choice.rows, best, float(means[best]), test_scores)
 
 
-def add_all(problem: LayoutProblem, moments: Sequence[NDArray]) -> MeanMoments:
+def _mean_moments(problem: LayoutProblem, moments: Sequence[NDArray]) -> MeanMoments:
     """Average the moments of tracks under the criteria of a problem."""
     mean = MeanMoments(problem.criteria.weights)
     for moment in moments:

@@ -179,6 +179,9 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         "n_jobs": [Integral, None],
     }
 
+    _choice: Choice | None
+    _front: list[Found] | None
+
     def __init__(
         self,
         sr: float = 44100,
@@ -279,7 +282,8 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
 
         Takes a few MB however many tracks come, for only their mean second moments are
         kept. There is no such method where frames are needed again once layouts are
-        known: with `cv` and with ``decoder="kl"``. Parameters set after the first call have no effect on what is minimised.
+        known: with `cv` and with ``decoder="kl"``. Parameters set after the first call
+        have no effect on what is minimised.
 
         Parameters
         ----------
@@ -304,7 +308,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         frames = self._check_frames(X, first=first)
         if first:
             self._begin()
-        self._choice: Choice | None = None
+        self._choice = None
         self._add_all(second_moment([track]) for track in _split_tracks(frames, groups))
         return self
 
@@ -464,7 +468,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             n_jobs=self.n_jobs,
         )
         self._moments = MeanMoments(criteria.weights)
-        self._front: list[Found] | None = None
+        self._front = None
         return self._problem
 
     def _reference_layout(self) -> BandLayout | None:

@@ -52,7 +52,7 @@ def _weigh(bins, corners, slaney, starts, rise, fall):
 
 
 @_compiled_loops
-def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot):
+def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot):  # noqa: C901
     """Factors `back` and squared lengths `pivot` of the orthogonal filters.
 
     The length is that of the falling half and of what is left of the rising half. What
@@ -180,7 +180,7 @@ def _explained(moment, weights, even, starts, rise, fall, back, pivot):
 
 
 @_compiled_loops
-def _explained_by_duals(moment, weights, starts, rise, fall, back, pivot):
+def _explained_by_duals(moment, weights, starts, rise, fall, back, pivot):  # noqa: C901
     """As `_explained`, of filters far from dependent: a third of the time.
 
     The columns :math:`z_k` of the pseudo-inverse follow from the orthogonal filters
@@ -374,7 +374,7 @@ def _survivors(costs, errors, n_best):
 
 
 @_compiled_loops
-def limited_paths(cost, error, limit, most_bands, most_bins, n_best):
+def limited_paths(cost, error, limit, most_bands, most_bins, n_best):  # noqa: C901
     """Cheapest covers whose sum of a second number keeps to a limit.
 
     A cover that is beaten in both numbers can be forgotten, the others are kept: a
@@ -444,7 +444,7 @@ def limited_paths(cost, error, limit, most_bands, most_bins, n_best):
 
 
 @_compiled_loops
-def join_covers(below, above, costs, bands, sizes, ranks, ranks_above):
+def join_covers(below, above, costs, bands, sizes, ranks, ranks_above):  # noqa: C901
     """Cheapest pairs of a cover of one range and a cover of the next.
 
     Parameters

@@ -118,7 +118,7 @@ def band_errors(
     errors : BandErrors
         The errors.
     """
-    edges = np.asarray(edges, dtype=np.float64)
+    candidates = np.asarray(edges, dtype=np.float64)
     n_edges, n_criteria = len(edges), len(weights)
     errors = np.full((n_criteria, n_edges, n_edges, total_mels + 1), np.inf)
     sizes = np.arange(min_mels, total_mels + 1)
@@ -141,7 +141,7 @@ def band_errors(
     bins = fft_frequencies(sr, 2 * (weights.shape[1] - 1))
     beyond = (bins < edges[0]) | (bins >= edges[-1])
     energies = weights * np.diagonal(moments, axis1=1, axis2=2)
-    return BandErrors(edges, errors, energies[:, beyond].sum(axis=1))
+    return BandErrors(candidates, errors, energies[:, beyond].sum(axis=1))
 
 
 def _errors_between(

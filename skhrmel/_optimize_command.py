@@ -127,6 +127,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, *, fail: Any) -> int:
     """Search, measure and report; give the exit status. `fail` is for wrong usage."""
+    if args.folds < 0:
+        fail(f"--folds must be 0 or more, got {args.folds}")
     search = _make_search(args)
     try:
         search._validate_params()
@@ -155,31 +157,31 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         heard.append(track)
 
     console = _console()
-    try:
-        if heard:
+    if heard:
+        try:
             report.print_layouts(console, search, len(heard))
             if len(heard) > 1 and folds:
-                jobs = [
-                    (track, _representations(folds[k % n_folds]), k % n_folds)
-                    for k, track in enumerate(heard)
-                ]
-                measured = list(
-                    _with_progress(
-                        _in_parallel(_measure_held_out, jobs, n_jobs),
-                        len(jobs),
-                        "measuring",
-                    )
-                )
-                results += measured
-                report.print_held_out(console, measured)
+                results += _measure_held_out(heard, folds, n_jobs)
+                report.print_held_out(console, results)
             report.print_code(console, search)
-    except ValueError as error:
-        console.print(str(error), markup=False, soft_wrap=True)
-        return 1
+        except ValueError as error:
+            console.print(str(error), markup=False, soft_wrap=True)
+            return 1
     _print_remarks(console, results, found)
     if not heard:
         console.print("Nothing could be measured.")
     return 0 if len(heard) == len(tracks) > 0 and not found.problems else 1
+
+
+def _measure_held_out(
+    tracks: Sequence[Track], folds: Sequence[HRMelTransformerCV], n_jobs: int
+) -> list[TrackResult]:
+    """Measure each track by the layout that was found without it."""
+    representations = [_representations(fold) for fold in folds]
+    jobs = [(t, representations[k % len(folds)]) for k, t in enumerate(tracks)]
+    measure = partial(measure_track, n_fft=N_FFT, hop_length=HOP_LENGTH)
+    results = _in_parallel(measure, jobs, n_jobs)
+    return list(_with_progress(results, len(jobs), "measuring"))
 
 
 def _make_search(args: argparse.Namespace) -> HRMelTransformerCV:
@@ -232,13 +234,6 @@ def _measure_moment(track: Track) -> tuple[TrackResult, NDArray | None]:
         problem = "silent, so it has no relative error"
         return TrackResult(track.name, seconds, {}, note, problem), None
     return TrackResult(track.name, seconds, {}, note), moment
-
-
-def _measure_held_out(
-    track: Track, representations: dict[str, Any], fold: int
-) -> TrackResult:
-    _ = fold
-    return measure_track(track, representations, n_fft=N_FFT, hop_length=HOP_LENGTH)
 
 
 def _in_parallel(function: Any, jobs: Sequence[tuple], n_jobs: int) -> Iterator[Any]:

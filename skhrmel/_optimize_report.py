@@ -40,8 +40,8 @@ def print_layouts(console: Console, search: HRMelTransformerCV, n_tracks: int) -
         )
     console.print(table)
     console.print(
-        "Before clipping, on the tracks it was found on: roots of mean squared relative "
-        "errors.\n",
+        "Before clipping, on the tracks it was found on: roots of mean squared "
+        "relative errors.\n",
         soft_wrap=True,
     )
 
