@@ -127,8 +127,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, *, fail: Any) -> int:
     """Search, measure and report; give the exit status. `fail` is for wrong usage."""
-    if args.folds < 0:
-        fail(f"--folds must be 0 or more, got {args.folds}")
+    if args.folds < 0 or args.folds == 1:
+        fail(f"--folds must be 0 or at least 2, got {args.folds}")
     search = _make_search(args)
     try:
         search._validate_params()
@@ -141,21 +141,7 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     n_folds = min(args.folds, len(tracks)) if len(tracks) > 1 else 0
     folds = [_make_search(args)._prepare(N_FFT // 2 + 1) for _ in range(n_folds)]
 
-    results: list[TrackResult] = []
-    heard: list[Track] = []
-    moments = _in_parallel(_measure_moment, [(t,) for t in tracks], n_jobs)
-    for track, (result, moment) in zip(
-        tracks, _with_progress(moments, len(tracks), "reading"), strict=True
-    ):
-        if moment is None:
-            results.append(result)
-            continue
-        search._add(moment)
-        for k, fold in enumerate(folds):
-            if k != len(heard) % n_folds:
-                fold._add(moment)
-        heard.append(track)
-
+    results, heard = _read(tracks, search, folds, n_jobs)
     console = _console()
     if heard:
         try:
@@ -171,6 +157,32 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     if not heard:
         console.print("Nothing could be measured.")
     return 0 if len(heard) == len(tracks) > 0 and not found.problems else 1
+
+
+def _read(
+    tracks: Sequence[Track],
+    search: HRMelTransformerCV,
+    folds: Sequence[HRMelTransformerCV],
+    n_jobs: int,
+) -> tuple[list[TrackResult], list[Track]]:
+    """Add each track to the search and to all folds but its own.
+
+    Gives what was wrong with tracks, and those that sound.
+    """
+    problems: list[TrackResult] = []
+    heard: list[Track] = []
+    moments = _in_parallel(_measure_moment, [(t,) for t in tracks], n_jobs)
+    moments = _with_progress(moments, len(tracks), "reading")
+    for track, (result, moment) in zip(tracks, moments, strict=True):
+        if moment is None:
+            problems.append(result)
+            continue
+        search._add(moment)
+        for k, fold in enumerate(folds):
+            if k != len(heard) % len(folds):
+                fold._add(moment)
+        heard.append(track)
+    return problems, heard
 
 
 def _measure_held_out(

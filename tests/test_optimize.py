@@ -12,7 +12,8 @@ from skhrmel import HRMelTransformer, HRMelTransformerCV, LogMelTransformer
 from skhrmel.metrics import ErrorSpectrum
 from skhrmel.spectrum import power_frames
 
-OPTIONS = "--total-mels 20 --bands 2/3 --edges 0,800,1500,6000,20000 --folds 2".split()
+EDGES = "0,800,1500,6000,20000"
+OPTIONS = ["--total-mels", 20, "--bands", "2/3", "--edges", EDGES, "--folds", 2]
 
 
 def run(*arguments):
@@ -87,7 +88,7 @@ def test_the_danger_of_overall_is_told():
         (("--total-mels", 0), "total_mels"),
         (("--edges", "0,30000"), "candidate_edges must be at least two"),
         (("--bands", "0"), "n_bands must be an integer of at least 1"),
-        (("--folds", -1), "--folds must be 0 or more, got -1"),
+        (("--folds", 1), "--folds must be 0 or at least 2, got 1"),
     ],
 )
 def test_wrong_usage(arguments, message):
