@@ -51,6 +51,8 @@ class LayoutProblem:
         Normalisation of the filters.
     reference : BandLayout or None
         Layout than which no analysis band may be worse.
+    max_amplification : float
+        Largest factor by which decoding may amplify relative errors of features.
     n_best : int
         Layouts wanted of each number of bands.
     n_jobs : int or None
@@ -67,6 +69,7 @@ class LayoutProblem:
     mel_scale: MelScale
     norm: Norm
     reference: BandLayout | None
+    max_amplification: float
     n_best: int
     n_jobs: int | None
 
@@ -99,6 +102,7 @@ class LayoutProblem:
             norm=self.norm,
             kept=self.kept,
             min_mels=self.min_mels,
+            max_amplification=self.max_amplification,
             n_jobs=self.n_jobs,
         )
         layouts = best_layouts(

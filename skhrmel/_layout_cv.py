@@ -1,7 +1,7 @@
 """HRMelTransformerCV: the best band layout of all, found exactly."""
 
 from collections.abc import Iterable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -89,6 +89,10 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         Frequencies in Hz that must be edges.
     min_mels : int, default=1
         Fewest bins of a band.
+    max_amplification : float, default=100.0
+        Largest factor by which decoding may amplify relative errors of the features.
+        Narrow filters that share nearly the same FFT bins can be told apart exactly,
+        but not from features of seven digits, let alone of fewer.
     compression : str or pair of callables, default="log1p"
         Compression of all bands, see `HRMelTransformer`. It does not change errors.
     gain : float, default=1.0
@@ -173,6 +177,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         "no_worse_than": [BaseMelTransformer, None],
         "kept_edges": ["array-like"],
         "min_mels": [Interval(Integral, 1, None, closed="left")],
+        "max_amplification": [Interval(Real, 1, None, closed="left")],
         "compression": [str, Compression, tuple],
         "cv": ["cv_object"],
         "n_best": [Interval(Integral, 1, None, closed="left")],
@@ -194,6 +199,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         no_worse_than: BaseMelTransformer | None = None,
         kept_edges: Any = (),
         min_mels: int = 1,
+        max_amplification: float = 100.0,
         compression: Any = "log1p",
         gain: float = 1.0,
         mel_scale: MelScale = "slaney",
@@ -212,6 +218,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         self.no_worse_than = no_worse_than
         self.kept_edges = kept_edges
         self.min_mels = min_mels
+        self.max_amplification = max_amplification
         self.compression = compression
         self.gain = gain
         self.mel_scale = mel_scale
@@ -464,6 +471,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             mel_scale=self.mel_scale,
             norm=self.norm,
             reference=reference,
+            max_amplification=self.max_amplification,
             n_best=self.n_best,
             n_jobs=self.n_jobs,
         )

@@ -52,7 +52,7 @@ def _weigh(bins, corners, slaney, starts, rise, fall):
 
 
 @_compiled_loops
-def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot):  # noqa: C901
+def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot):
     """Factors `back` and squared lengths `pivot` of the orthogonal filters.
 
     The length is that of the falling half and of what is left of the rising half. What
@@ -64,7 +64,8 @@ def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot
     for, has a length of 0. It shares no bin of weight with the next, for a filter and
     all before it cannot make up what lies beyond them.
 
-    Returns whether the others are far from depending on each other.
+    Returns by how much, squared, the pseudo-inverse amplifies relative errors of the
+    features at most.
     """
     n_mels = len(corners) - 2
     rising, falling = np.zeros(n_mels), np.zeros(n_mels)
@@ -96,13 +97,12 @@ def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot
         if pivot[k] <= least:
             pivot[k] = 0.0
     # Squared lengths of the columns of the pseudo-inverse.
-    dual, alpha = 0.0, 0.0
+    dual, alpha, amplification = 0.0, 0.0, 0.0
     for k in range(n_mels - 1, -1, -1):
         dual = 1 / pivot[k] + alpha * alpha * dual if pivot[k] > 0 else 0.0
-        if dual * (rising[k] + falling[k]) > _MOST_AMPLIFICATION:
-            return False
+        amplification = max(amplification, dual * (rising[k] + falling[k]))
         alpha = back[k]
-    return True
+    return amplification
 
 
 @_compiled_loops
@@ -240,7 +240,9 @@ def _explained_by_duals(moment, weights, starts, rise, fall, back, pivot):  # no
 
 
 @_compiled_loops
-def interval_errors(moments, weights, bins, corners, n_mels, slaney, step, rcond, out):
+def interval_errors(
+    moments, weights, bins, corners, n_mels, slaney, step, rcond, most, out
+):
     """Weighted squared errors of mel filter banks of several sizes in one interval.
 
     Parameters
@@ -261,13 +263,15 @@ def interval_errors(moments, weights, bins, corners, n_mels, slaney, step, rcond
         Distance of neighbouring bins in Hz.
     rcond : float
         Relative size below which a filter counts as depending on the others.
+    most : float
+        Largest amplification of relative errors of features; banks of more are
+        impossible.
     out : ndarray of shape (n_criteria, n_sizes)
         Receives the errors; infinity for what is impossible.
     """
     n_criteria, n = weights.shape
     rise, fall = np.zeros(n), np.zeros(n)
-    most = corners.shape[1]
-    starts = np.zeros(most, np.int64)
+    starts = np.zeros(corners.shape[1], np.int64)
     for i in range(len(n_mels)):
         m = n_mels[i]
         if m == 0:
@@ -276,7 +280,13 @@ def interval_errors(moments, weights, bins, corners, n_mels, slaney, step, rcond
         c = corners[i, : m + 2]
         back, pivot = np.zeros(m), np.zeros(m)
         _weigh(bins, c, slaney, starts, rise, fall)
-        far = _orthogonalize(starts, rise, fall, c, step, slaney, rcond, back, pivot)
+        amplification = _orthogonalize(
+            starts, rise, fall, c, step, slaney, rcond, back, pivot
+        )
+        if amplification > most * most:
+            out[:, i] = np.inf
+            continue
+        far = amplification < _MOST_AMPLIFICATION
         for q in range(n_criteria):
             total, heaviest, lightest = 0.0, 0.0, np.inf
             for f in range(n):

@@ -86,6 +86,7 @@ def band_errors(
     norm: Norm = "slaney",
     kept: Sequence[float] = (),
     min_mels: int = 1,
+    max_amplification: float = np.inf,
     n_jobs: int | None = None,
 ) -> BandErrors:
     """Work out what every possible band loses.
@@ -110,6 +111,8 @@ def band_errors(
         Candidate edges that every layout must have: no band lies across them.
     min_mels : int, default=1
         Fewest bins of a band.
+    max_amplification : float, default=inf
+        Largest factor by which decoding may amplify relative errors of features.
     n_jobs : int or None, default=None
         Number of threads.
 
@@ -132,7 +135,15 @@ def band_errors(
     pairs.sort(key=lambda pair: edges[pair[0]] - edges[pair[1]])
     results = Parallel(n_jobs=n_jobs, require="sharedmem")(
         delayed(_errors_between)(
-            moments, weights, edges[i], edges[j], sizes, sr, mel_scale, norm
+            moments,
+            weights,
+            candidates[i],
+            candidates[j],
+            sizes,
+            sr,
+            mel_scale,
+            norm,
+            max_amplification,
         )
         for i, j in pairs
     )
@@ -153,6 +164,7 @@ def _errors_between(
     sr: float,
     mel_scale: MelScale,
     norm: Norm,
+    max_amplification: float = np.inf,
 ) -> NDArray:
     # Here and not above: importing the compiler takes half a second.
     from skhrmel import _layout_kernels
@@ -181,8 +193,10 @@ def _errors_between(
             sr / (2 * (n_freqs - 1)),
             # As `PseudoInverse` has it.
             max(n_freqs, int(sizes[-1])) * np.finfo(np.float64).eps,
+            max_amplification,
             found,
         )
+        errors[:, np.isinf(found[0])] = np.inf
         errors[heard] = found
     return errors
 
