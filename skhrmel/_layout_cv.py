@@ -164,7 +164,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
     >>> search.fit_transform(np.vstack(frames), groups=track).shape
     (603, 96)
     >>> search.band_edges_, search.n_mels_
-    ((0.0, 500.0, 4000.0, 20000.0), (23, 64, 9))
+    ((0.0, 1000.0, 2000.0, 20000.0), (41, 43, 12))
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
