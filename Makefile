@@ -23,6 +23,7 @@ benchmark: $(VENV)/.installed-benchmark
 	$(BIN)/python benchmarks/bench_front_end.py
 	$(BIN)/python benchmarks/bench_decoding.py
 	$(BIN)/python benchmarks/bench_extraction.py
+	$(BIN)/python benchmarks/bench_layout_search.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skhrmel._base import EmptyFilterWarning
     from skhrmel._front_end import AudioFrontEnd
+    from skhrmel._layout_cv import HRMelTransformerCV
     from skhrmel._pooling import FramePooling
     from skhrmel._quantizer import UniformQuantizer
     from skhrmel._transformers import HRMelTransformer, LogMelTransformer
@@ -17,6 +18,7 @@ _HOMES = {
     "EmptyFilterWarning": "skhrmel._base",
     "FramePooling": "skhrmel._pooling",
     "HRMelTransformer": "skhrmel._transformers",
+    "HRMelTransformerCV": "skhrmel._layout_cv",
     "LogMelTransformer": "skhrmel._transformers",
     "UniformQuantizer": "skhrmel._quantizer",
 }
@@ -26,6 +28,7 @@ __all__ = [
     "EmptyFilterWarning",
     "FramePooling",
     "HRMelTransformer",
+    "HRMelTransformerCV",
     "LogMelTransformer",
     "UniformQuantizer",
 ]

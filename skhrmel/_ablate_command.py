@@ -2,15 +2,12 @@
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,8 +21,17 @@ from sklearn.base import BaseEstimator
 from skhrmel import _ablate_options as options
 from skhrmel import _ablation_files as files
 from skhrmel import _ablation_report as report
+from skhrmel._command_tracks import (
+    MAX_JOBS,
+    SYNTHETIC_SECONDS,
+    SYNTHETIC_TRACKS,
+    ctrl_c_for_this_process_only,
+    file_tracks,
+    make_console,
+    print_remarks,
+    synthetic_tracks,
+)
 from skhrmel._rate_report import print_rates
-from skhrmel._terminal import printable
 from skhrmel.ablation import (
     HOP_LENGTH,
     N_FFT,
@@ -35,15 +41,8 @@ from skhrmel.ablation import (
     measure_tracks,
     paper_representations,
 )
-from skhrmel.audio import load_mono
-from skhrmel.datasets import make_music
 from skhrmel.folders import AudioSearch, find_audio
 from skhrmel.rate_distortion import mean_rates
-
-MAX_JOBS = 256
-# Wider than any table, whose own width is what is printed.
-_CONSOLE_WIDTH = 200
-SYNTHETIC_TRACKS, SYNTHETIC_SECONDS, SYNTHETIC_SEED = 12, 10.0, 0
 
 _DESCRIPTION = """\
 Represent every track as Mel-80, Log-Mel-80, Mel-96, Log-Mel-96 and HR-Mel, reconstruct
@@ -145,11 +144,11 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     except ValueError as error:
         fail(str(error))
     representations = paper_representations() | extra
-    tracks = _file_tracks(search) if args.paths else _synthetic_tracks()
+    tracks = file_tracks(search) if args.paths else synthetic_tracks()
 
     results = _measure_with_progress(tracks, representations, args)
 
-    console = _console()
+    console = make_console()
     n_measured = sum(bool(result.errors) for result in results)
     if n_measured:
         _print_header(console, results, synthetic=not args.paths)
@@ -157,7 +156,7 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         if args.bits:
             rates = [result.rates for result in results if result.rates]
             print_rates(console, mean_rates(rates))
-    _print_remarks(console, results, search)
+    print_remarks(console, results, search)
     if not n_measured:
         console.print("Nothing could be measured.")
     written = _write_files(args, results, representations, search)
@@ -207,44 +206,12 @@ def _write_files(
     return written
 
 
-def _file_tracks(search: AudioSearch) -> list[Track]:
-    return [Track(str(file), partial(_load_file, file)) for file in search.files]
-
-
-def _load_file(file: Path) -> tuple[NDArray, str]:
-    waveform = load_mono(file, sr=SR)
-    resampled = waveform.file_sr != waveform.sr
-    note = f"resampled from {waveform.file_sr} Hz to {SR} Hz" if resampled else ""
-    if waveform.file_sr < SR:
-        note += f", so it holds nothing above {waveform.file_sr / 2:g} Hz"
-    if waveform.n_missing:
-        note += f"{'; ' if note else ''}ends {waveform.n_missing} frames early"
-    return waveform.samples, note
-
-
-def _synthetic_tracks() -> list[Track]:
-    clips, styles = make_music(
-        SYNTHETIC_TRACKS,
-        duration=SYNTHETIC_SECONDS,
-        sr=SR,
-        random_state=SYNTHETIC_SEED,
-    )
-    return [
-        Track(f"synthetic {k:02d} {style}", partial(_give_clip, clip))
-        for k, (clip, style) in enumerate(zip(clips, styles, strict=True))
-    ]
-
-
-def _give_clip(clip: NDArray) -> tuple[NDArray, str]:
-    return clip, ""
-
-
 def _measure_with_progress(
     tracks: Sequence[Track],
     representations: dict[str, BaseEstimator],
     args: argparse.Namespace,
 ) -> list[TrackResult]:
-    with _ctrl_c_for_this_process_only():
+    with ctrl_c_for_this_process_only():
         results = measure_tracks(
             tracks,
             representations,
@@ -274,33 +241,6 @@ def _measure_with_progress(
     return measured
 
 
-@contextmanager
-def _ctrl_c_for_this_process_only() -> Iterator[None]:
-    """Start workers that leave Ctrl-C to this process, which then ends them.
-
-    A terminal sends it to all, and workers would each print where it hit them. What is
-    ignored when a process starts stays ignored in it. Here it is blocked meanwhile, and
-    so waits for the end, where the operating system can do that.
-    """
-    can_block = hasattr(signal, "pthread_sigmask")
-    if can_block:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if can_block:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-
-
-def _console() -> Console:
-    """Make a console wide enough that no digit of a table is cut off."""
-    console = Console(highlight=False)
-    console.width = max(console.width, _CONSOLE_WIDTH)
-    return console
-
-
 def _print_header(
     console: Console, results: Sequence[TrackResult], *, synthetic: bool
 ) -> None:
@@ -316,21 +256,3 @@ def _print_header(
         f"numpy {versions['numpy']}, scipy {versions['scipy']}\n",
         soft_wrap=True,
     )
-
-
-def _print_remarks(
-    console: Console, results: Sequence[TrackResult], search: AudioSearch
-) -> None:
-    """Say what was done to files and what was left out."""
-    remarks = [f"Warning: {text}" for text in report.unique_warnings(results)]
-    remarks += [f"{result.name}: {result.note}" for result in results if result.note]
-    skipped = report.skipped(results, search.problems)
-    remarks += [f"Skipped: {name}: {reason}" for name, reason in skipped.items()]
-    if search.ignored:
-        kinds = ", ".join(f"{n} x {kind}" for kind, n in sorted(search.ignored.items()))
-        remarks.append(f"Ignored in folders, not audio by their names: {kinds}")
-    if not (results or search.problems):
-        remarks.append("No audio files were found.")
-    for remark in remarks:
-        # Names of files may look like rich's markup.
-        console.print(printable(remark), markup=False, soft_wrap=True)

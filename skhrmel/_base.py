@@ -137,7 +137,7 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
             reset=first,
         )
         for rows in gen_batches(len(frames), _BLOCK_FRAMES):
-            self._check_power(frames, rows)
+            check_power(frames, rows, type(self).__name__)
         if first:
             self._build(layout, compressions)
         self.n_samples_seen_ += len(frames)
@@ -203,7 +203,7 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
         )
         features = np.empty((len(frames), len(self.mel_basis_)), dtype=frames.dtype)
         for rows in gen_batches(len(frames), _BLOCK_FRAMES):
-            self._check_power(frames, rows)
+            check_power(frames, rows, type(self).__name__)
             self._encode(frames[rows], features[rows])
         return features
 
@@ -308,26 +308,43 @@ class BaseMelTransformer(TransformerMixin, BaseEstimator, ABC):
         _check_overflow(mel_power, features, "decompressed")
         return mel_power
 
-    def _check_power(self, frames: NDArray, rows: slice) -> None:
-        """Check a block of frames while it is on its way through the cache."""
-        block = frames[rows]
-        # One comparison finds all: the minimum of an array with a NaN is NaN.
-        if not (block.min() >= 0 and block.max() < np.inf):
-            self._raise_bad_power(block, rows.start)
 
-    def _raise_bad_power(self, block: NDArray, first_row: int) -> NoReturn:
-        row, column = np.argwhere(~((block >= 0) & (block < np.inf)))[0]
-        value = block[row, column]
-        if -np.inf < value < 0:
-            problem = f"Negative values in data passed to {type(self).__name__}"
-        else:
-            kind = "NaN" if np.isnan(value) else "infinity"
-            problem = f"Input X of {type(self).__name__} contains {kind}"
-        raise ValueError(
-            f"{problem}: X[{first_row + row}, {column}] is {value:g}. Expected power, "
-            "|STFT|**2, which is finite and not negative; a logarithmic spectrogram "
-            "must be converted back to power."
-        )
+def check_power(frames: NDArray, rows: slice, name: str) -> None:
+    """Check a block of frames while it is on its way through the cache.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (n_frames, n_freqs)
+        Power-spectrum frames.
+    rows : slice
+        The block.
+    name : str
+        Name of the estimator, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a value is negative or not finite.
+    """
+    block = frames[rows]
+    # One comparison finds all: the minimum of an array with a NaN is NaN.
+    if not (block.min() >= 0 and block.max() < np.inf):
+        _raise_bad_power(block, rows.start, name)
+
+
+def _raise_bad_power(block: NDArray, first_row: int, name: str) -> NoReturn:
+    row, column = np.argwhere(~((block >= 0) & (block < np.inf)))[0]
+    value = block[row, column]
+    if -np.inf < value < 0:
+        problem = f"Negative values in data passed to {name}"
+    else:
+        kind = "NaN" if np.isnan(value) else "infinity"
+        problem = f"Input X of {name} contains {kind}"
+    raise ValueError(
+        f"{problem}: X[{first_row + row}, {column}] is {value:g}. Expected power, "
+        "|STFT|**2, which is finite and not negative; a logarithmic spectrogram "
+        "must be converted back to power."
+    )
 
 
 def _check_overflow(result: NDArray, source: NDArray, done: str) -> None:

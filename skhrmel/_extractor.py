@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from skhrmel._banded import BandedMatrix
 from skhrmel._base import BaseMelTransformer
+from skhrmel._layout_cv import HRMelTransformerCV
+from skhrmel._moments import second_moment
 from skhrmel._power_spectrum import PowerSpectrum, Tiles
 from skhrmel._threads import one_blas_thread
 from skhrmel.audio import AudioError, Clip, ClipReader
@@ -155,6 +158,8 @@ def one_thread_in_a_worker() -> AbstractContextManager:
 
 def make_extractor(reader: ClipReader, framing: Framing, transformer: Any) -> Extractor:
     """Make what runs clips through a fitted transformer of frames."""
+    if isinstance(transformer, HRMelTransformerCV):
+        transformer = transformer.transformer_
     if not isinstance(transformer, BaseMelTransformer):
         return Extractor(
             reader, framing, lambda power: np.asarray(transformer.transform(power))
@@ -195,3 +200,39 @@ def fit_on_frames(transformer: Any, extractor: Extractor, X: Sequence[Clip]) -> 
         transformer.partial_fit(frames)
     else:
         transformer.fit(frames)
+
+
+def fit_on_tracks(
+    search: HRMelTransformerCV, extractor: Extractor, X: Sequence[Clip], n_jobs: int
+) -> None:
+    """Search for a layout, with a clip a track."""
+    if len(X) == 0:
+        raise ValueError(
+            "X holds no clip, but HRMelTransformerCV has to learn from some."
+        )
+    if hasattr(search, "partial_fit"):
+        search._prepare(extractor.framing.n_fft // 2 + 1)
+        moments = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+            delayed(_clip_moment)(extractor, clip, k) for k, clip in enumerate(X)
+        )
+        for moment in moments:
+            search._add(moment)
+        return
+    tracks = [
+        np.concatenate(list(_frames(extractor, clip, k))) for k, clip in enumerate(X)
+    ]
+    groups = np.repeat(np.arange(len(X)), [len(track) for track in tracks])
+    search.fit(np.concatenate(tracks), groups=groups)
+
+
+def _clip_moment(extractor: Extractor, clip: Clip, number: int) -> NDArray:
+    with one_thread_in_a_worker():
+        return second_moment(_frames(extractor, clip, number))
+
+
+def _frames(extractor: Extractor, clip: Clip, number: int) -> Iterator[NDArray]:
+    """Give the frames of all channels of a clip."""
+    label = f"clip {number}"
+    for rows in extractor.rows(extractor.reader.blocks(clip, label), label):
+        for channel in rows:
+            yield channel.copy()

@@ -19,10 +19,12 @@ from skhrmel._extractor import (
     Extractor,
     extract,
     fit_on_frames,
+    fit_on_tracks,
     keep_power,
     make_extractor,
     one_thread_in_a_worker,
 )
+from skhrmel._layout_cv import HRMelTransformerCV
 from skhrmel._threads import one_blas_thread
 from skhrmel._transformers import HRMelTransformer
 from skhrmel.audio import RESAMPLERS, Channels, Clip, ClipReader, as_channels
@@ -173,7 +175,8 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         Clips are read only if the transformer learns from frames: then all are
         streamed through its `partial_fit`, or, if it has none, their frames are
         gathered in memory for its `fit`. The transformers of skhrmel learn nothing but
-        what ``decoder="kl"`` needs.
+        what ``decoder="kl"`` needs and the layout of `HRMelTransformerCV`, for which a
+        clip is a track.
 
         Parameters
         ----------
@@ -197,7 +200,10 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         framing, reader = self._make_framing(), self._make_reader()
         transformer = self._make_transformer()
         silence = np.zeros((1, self.n_fft // 2 + 1), dtype=self.dtype)
-        if isinstance(transformer, BaseMelTransformer) and not transformer._learns:
+        if isinstance(transformer, HRMelTransformerCV):
+            extractor = Extractor(reader, framing, keep_power)
+            fit_on_tracks(transformer, extractor, X, effective_n_jobs(self.n_jobs))
+        elif isinstance(transformer, BaseMelTransformer) and not transformer._learns:
             transformer.fit(silence)
         else:
             fit_on_frames(transformer, Extractor(reader, framing, keep_power), X)

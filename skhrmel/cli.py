@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
         status.
     """
     # Here and not above: this takes seconds, and `main` answers Ctrl-C meanwhile.
-    from skhrmel import _ablate_command, _extract_command
+    from skhrmel import _ablate_command, _extract_command, _optimize_command
 
     parser = argparse.ArgumentParser(
         prog="skhrmel",
@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _ablate_command.add_parser(subparsers)
     _extract_command.add_parser(subparsers)
+    _optimize_command.add_parser(subparsers)
     return parser
 
 

@@ -1,6 +1,7 @@
 """How much of a power spectrum, or of a waveform, a representation loses."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from skhrmel._error_spectrum import (
 from skhrmel._scorers import neg_band_reconstruction_errors, neg_reconstruction_error
 
 __all__ = [
+    "BARK_BANDS",
     "PAPER_BANDS",
     "ErrorSpectrum",
     "band_log_spectral_distances",
@@ -26,6 +28,16 @@ __all__ = [
     "scale_invariant_sdr",
     "spectral_convergence",
 ]
+
+_BARK_EDGES = (
+    *(0, 100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320),
+    *(2700, 3150, 3700, 4400, 5300, 6400, 7700, 9500, 12000, 15500, np.inf),
+)
+#: Zwicker's 24 critical bands of hearing, Hz, and all above them as a 25th.
+BARK_BANDS: Mapping[str, tuple[float, float]] = {
+    f"bark{number:02d}": (float(low), float(high))
+    for number, (low, high) in enumerate(pairwise(_BARK_EDGES), start=1)
+}
 
 # Frames compared at a time, in float64: two blocks of 1025 bins fit the cache.
 _BLOCK_FRAMES = 128

@@ -1,8 +1,21 @@
 """Choosing the layout of the bands."""
 
 import operator
+from importlib import import_module
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skhrmel._layout_cv import HRMelTransformerCV
+
+__all__ = ["HRMelTransformerCV", "allocations"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the estimator when it is first asked for."""
+    if name == "HRMelTransformerCV":
+        return getattr(import_module("skhrmel._layout_cv"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def allocations(

@@ -1,0 +1,481 @@
+r"""The best band layouts of all on a grid of edges, found exactly.
+
+Filters of different bands share no FFT bin, so the squared error of a layout without
+clipping is a sum over its bands. What each possible band costs is worked out once;
+which bands to join is a shortest path.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from skhrmel.filterbank import (
+    BandLayout,
+    MelScale,
+    Norm,
+    fft_frequencies,
+    hz_to_mel,
+    mel_to_hz,
+)
+
+# Rounding that a limit forgives: a layout keeps to its own errors.
+_SLACK = 1e-9
+
+
+class Found(NamedTuple):
+    """A layout and what it costs.
+
+    Attributes
+    ----------
+    band_edges : tuple of float
+        Edges of its bands in Hz.
+    n_mels : tuple of int
+        Bins of each band.
+    cost : float
+        The objective: weighted mean of the criteria.
+    errors : ndarray of shape (n_criteria,)
+        Error under each criterion.
+    """
+
+    band_edges: tuple[float, ...]
+    n_mels: tuple[int, ...]
+    cost: float
+    errors: NDArray
+
+
+@dataclass(frozen=True)
+class BandErrors:
+    """The error of every possible band.
+
+    Attributes
+    ----------
+    edges : ndarray of shape (n_edges,)
+        Candidate edges in Hz, increasing.
+    errors : ndarray of shape (n_criteria, n_edges, n_edges, total_mels + 1)
+        Error of a band from one edge to another with so many bins under each
+        criterion; infinity where there is none.
+    outside : ndarray of shape (n_criteria,)
+        Error of the frequencies below the first edge and from the last one on, which
+        no layout can represent.
+    """
+
+    edges: NDArray
+    errors: NDArray
+    outside: NDArray
+
+    @property
+    def total_mels(self) -> int:
+        """Largest number of bins."""
+        return self.errors.shape[-1] - 1
+
+
+def band_errors(
+    moments: NDArray,
+    weights: NDArray,
+    edges: Sequence[float],
+    total_mels: int,
+    *,
+    sr: float,
+    mel_scale: MelScale = "slaney",
+    norm: Norm = "slaney",
+    kept: Sequence[float] = (),
+    min_mels: int = 1,
+    max_amplification: float = np.inf,
+    n_jobs: int | None = None,
+) -> BandErrors:
+    """Work out what every possible band loses.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (n_criteria, n_freqs, n_freqs)
+        Mean moments of the criteria.
+    weights : ndarray of shape (n_criteria, n_freqs)
+        Weights of the squared error of each frequency.
+    edges : sequence of float
+        Candidate edges in Hz, increasing.
+    total_mels : int
+        Bins of all bands together.
+    sr : float
+        Sampling rate in Hz.
+    mel_scale : {"slaney", "htk"}, default="slaney"
+        The mel scale.
+    norm : {"slaney"} or None, default="slaney"
+        Normalisation of the filters.
+    kept : sequence of float, default=()
+        Candidate edges that every layout must have: no band lies across them.
+    min_mels : int, default=1
+        Fewest bins of a band.
+    max_amplification : float, default=inf
+        Largest factor by which decoding may amplify relative errors of features.
+    n_jobs : int or None, default=None
+        Number of threads.
+
+    Returns
+    -------
+    errors : BandErrors
+        The errors.
+    """
+    candidates = np.asarray(edges, dtype=np.float64)
+    n_edges, n_criteria = len(edges), len(weights)
+    errors = np.full((n_criteria, n_edges, n_edges, total_mels + 1), np.inf)
+    sizes = np.arange(min_mels, total_mels + 1)
+    pairs = [
+        (i, j)
+        for i in range(n_edges)
+        for j in range(i + 1, n_edges)
+        if not any(edges[i] < edge < edges[j] for edge in kept)
+    ]
+    # The widest first, so that no thread begins with the longest at the end.
+    pairs.sort(key=lambda pair: edges[pair[0]] - edges[pair[1]])
+    results = Parallel(n_jobs=n_jobs, require="sharedmem")(
+        delayed(_errors_between)(
+            moments,
+            weights,
+            candidates[i],
+            candidates[j],
+            sizes,
+            sr,
+            mel_scale,
+            norm,
+            max_amplification,
+        )
+        for i, j in pairs
+    )
+    for (i, j), result in zip(pairs, results, strict=True):
+        errors[:, i, j, min_mels:] = result
+    bins = fft_frequencies(sr, 2 * (weights.shape[1] - 1))
+    beyond = (bins < edges[0]) | (bins >= edges[-1])
+    energies = weights * np.diagonal(moments, axis1=1, axis2=2)
+    return BandErrors(candidates, errors, energies[:, beyond].sum(axis=1))
+
+
+def _errors_between(
+    moments: NDArray,
+    weights: NDArray,
+    low: float,
+    high: float,
+    sizes: NDArray,
+    sr: float,
+    mel_scale: MelScale,
+    norm: Norm,
+    max_amplification: float = np.inf,
+) -> NDArray:
+    # Here and not above: importing the compiler takes half a second.
+    from skhrmel import _layout_kernels
+
+    n_freqs = weights.shape[1]
+    frequencies = fft_frequencies(sr, 2 * (n_freqs - 1))
+    first, last = np.searchsorted(frequencies, [low, high])
+    inside = slice(first, last)
+    corners = _corner_table(low, high, sizes, mel_scale)
+    possible = np.all(
+        np.diff(corners, axis=1) > 1e-9 * high, axis=1, where=_used(sizes)
+    )
+    # Criteria that weigh nothing here need not be looked at.
+    heard = np.flatnonzero(weights[:, inside].any(axis=1))
+    errors = np.zeros((len(weights), len(sizes)))
+    errors[:, ~possible] = np.inf
+    if len(heard) and last > first:
+        found = np.empty((len(heard), len(sizes)))
+        _layout_kernels.interval_errors(
+            np.stack([moments[q, inside, inside] for q in heard]),
+            np.ascontiguousarray(weights[heard, inside]),
+            frequencies[inside],
+            corners,
+            np.where(possible, sizes, 0),
+            norm == "slaney",
+            sr / (2 * (n_freqs - 1)),
+            # As `PseudoInverse` has it.
+            max(n_freqs, int(sizes[-1])) * np.finfo(np.float64).eps,
+            max_amplification,
+            found,
+        )
+        errors[:, np.isinf(found[0])] = np.inf
+        errors[heard] = found
+    return errors
+
+
+def _corner_table(
+    low: float, high: float, sizes: NDArray, mel_scale: MelScale
+) -> NDArray:
+    """Corners of the triangles of banks of several sizes, a bank a row, as BandLayout.
+
+    What a row has too much is the upper edge again.
+    """
+    low_mel, high_mel = hz_to_mel([low, high], mel_scale)
+    steps = np.arange(sizes[-1] + 2) * ((high_mel - low_mel) / (sizes[:, None] + 1))
+    corners = mel_to_hz(np.minimum(steps + low_mel, high_mel), mel_scale)
+    corners[:, 0] = low
+    corners[np.arange(len(sizes)), sizes + 1] = high
+    return corners
+
+
+def _used(sizes: NDArray) -> NDArray:
+    return np.arange(sizes[-1] + 1) <= sizes[:, None]
+
+
+def layout_errors(moments: NDArray, weights: NDArray, layout: BandLayout) -> NDArray:
+    """Work out what a layout loses under each criterion.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (n_criteria, n_freqs, n_freqs)
+        Mean moments of the criteria.
+    weights : ndarray of shape (n_criteria, n_freqs)
+        Weights of the squared error of each frequency.
+    layout : BandLayout
+        The layout.
+
+    Returns
+    -------
+    errors : ndarray of shape (n_criteria,)
+        Its errors.
+    """
+    edges = layout.band_edges
+    bins = fft_frequencies(layout.sr, 2 * (weights.shape[1] - 1))
+    beyond = (bins < edges[0]) | (bins >= edges[-1])
+    energies = weights * np.diagonal(moments, axis1=1, axis2=2)
+    errors = energies[:, beyond].sum(axis=1)
+    for low, high, n_mels in zip(edges[:-1], edges[1:], layout.n_mels, strict=True):
+        errors += _errors_between(
+            moments,
+            weights,
+            low,
+            high,
+            np.array([n_mels]),
+            layout.sr,
+            layout.mel_scale,
+            layout.norm,
+        )[:, 0]
+    return errors
+
+
+class Limit(NamedTuple):
+    """A range of frequencies whose error under one criterion may not be larger.
+
+    Attributes
+    ----------
+    low, high : float
+        Candidate edges in Hz between which the range lies; every layout has them.
+    criterion : int
+        The criterion, which weighs nothing outside of the range.
+    error : float
+        The largest error.
+    """
+
+    low: float
+    high: float
+    criterion: int
+    error: float
+
+
+def best_layouts(
+    bands: BandErrors,
+    importance: NDArray,
+    most_bands: int,
+    *,
+    n_best: int = 1,
+    limits: Sequence[Limit] = (),
+) -> list[list[Found]]:
+    """Find the best layouts of each number of bands.
+
+    Parameters
+    ----------
+    bands : BandErrors
+        The error of every possible band.
+    importance : ndarray of shape (n_criteria,)
+        Factor of each criterion in the objective.
+    most_bands : int
+        Largest number of bands.
+    n_best : int, default=1
+        Number of layouts wanted of each number of bands.
+    limits : sequence of Limit, default=()
+        What no layout may exceed: adjoining ranges from the first edge to the last.
+
+    Returns
+    -------
+    layouts : list of list of Found
+        Item ``k - 1`` holds the layouts of ``k`` bands, the best first; fewer than
+        `n_best` where there are no more.
+    """
+    cost = _objective(bands, importance)
+    if limits:
+        chain = [_limited_range(bands, cost, most_bands, n_best, x) for x in limits]
+    else:
+        chain = [_free_range(bands, cost, most_bands, n_best)]
+    covers = chain[0]
+    for above in chain[1:]:
+        covers = _joined(covers, above)
+    total = bands.total_mels
+    layouts = []
+    for k in range(1, most_bands + 1):
+        n_found = int(np.isfinite(covers.costs[k, total]).sum())
+        paths = [covers.path(k, total, rank) for rank in range(n_found)]
+        layouts.append([_found(bands, importance, path) for path in paths])
+    return layouts
+
+
+def _objective(bands: BandErrors, importance: NDArray) -> NDArray:
+    possible = np.isfinite(bands.errors[0])
+    finite = np.where(possible, bands.errors, 0)
+    return np.where(possible, np.tensordot(importance, finite, axes=1), np.inf)
+
+
+# Bands from the first to the last: the edges' numbers and the bins of each.
+_Path = list[tuple[int, int, int]]
+
+
+class _Covers(NamedTuple):
+    """Costs of the cheapest covers by bands, bins and rank, and what they are."""
+
+    costs: NDArray
+    path: Callable[[int, int, int], _Path]
+
+
+def _free_range(
+    bands: BandErrors, cost: NDArray, most_bands: int, n_best: int
+) -> _Covers:
+    from skhrmel import _layout_kernels
+
+    n_edges, total = len(bands.edges), bands.total_mels
+    shape = (most_bands + 1, n_edges, total + 1, n_best)
+    costs = np.empty(shape)
+    edges, sizes, ranks = (np.zeros(shape, dtype=np.int16) for _ in range(3))
+    _layout_kernels.cheapest_paths(cost, most_bands, total, costs, edges, sizes, ranks)
+
+    def path(k: int, n: int, rank: int) -> _Path:
+        steps: _Path = []
+        j = n_edges - 1
+        while k > 0:
+            state = k, j, n, rank
+            i, m = int(edges[state]), int(sizes[state])
+            steps.append((i, j, m))
+            k, j, n, rank = k - 1, i, n - m, int(ranks[state])
+        return steps[::-1]
+
+    return _Covers(costs[:, -1], path)
+
+
+def _limited_range(
+    bands: BandErrors, cost: NDArray, most_bands: int, n_best: int, limit: Limit
+) -> _Covers:
+    from skhrmel import _layout_kernels
+
+    first, last = np.searchsorted(bands.edges, [limit.low, limit.high])
+    within = slice(first, last + 1)
+    total = bands.total_mels
+    offsets, numbers, origins = _layout_kernels.limited_paths(
+        np.ascontiguousarray(cost[within, within]),
+        np.ascontiguousarray(bands.errors[limit.criterion, within, within]),
+        (limit.error - bands.outside[limit.criterion]) * (1 + _SLACK),
+        most_bands,
+        total,
+        n_best,
+    )
+    costs = np.full((most_bands + 1, total + 1, n_best), np.inf)
+    starts, stops = offsets[:, -1, :-1], offsets[:, -1, 1:]
+    for rank in range(n_best):
+        there = starts + rank < stops
+        costs[there, rank] = numbers[(starts + rank)[there], 0]
+
+    def path(k: int, n: int, rank: int) -> _Path:
+        steps: _Path = []
+        label, j = int(starts[k, n]) + rank, int(last)
+        for _ in range(k):
+            label, i, m = origins[label].tolist()
+            steps.append((i + int(first), j, m))
+            j = i + int(first)
+        return steps[::-1]
+
+    return _Covers(costs, path)
+
+
+def _joined(below: _Covers, above: _Covers) -> _Covers:
+    from skhrmel import _layout_kernels
+
+    shape = below.costs.shape
+    costs = np.empty(shape)
+    choices = [np.zeros(shape, dtype=np.int16) for _ in range(4)]
+    _layout_kernels.join_covers(below.costs, above.costs, costs, *choices)
+
+    def path(k: int, n: int, rank: int) -> _Path:
+        upper_k, upper_n, r, s = (int(choice[k, n, rank]) for choice in choices)
+        return below.path(k - upper_k, n - upper_n, r) + above.path(upper_k, upper_n, s)
+
+    return _Covers(costs, path)
+
+
+def _found(bands: BandErrors, importance: NDArray, path: _Path) -> Found:
+    errors = bands.outside + sum(bands.errors[:, i, j, m] for i, j, m in path)
+    edges = (bands.edges[path[0][0]], *(bands.edges[j] for _, j, _ in path))
+    return Found(
+        tuple(float(edge) for edge in edges),
+        tuple(m for _, _, m in path),
+        float(importance @ errors),
+        errors,
+    )
+
+
+def pareto_front(
+    bands: BandErrors,
+    n_criteria: int,
+    n_bands: Sequence[int],
+    most_weightings: int = 100,
+) -> list[Found]:
+    """Find layouts that no other beats under every criterion.
+
+    Those that are the best of all for some weights of the criteria, with weights on a
+    lattice: an even selection of the convex part of the front.
+
+    Parameters
+    ----------
+    bands : BandErrors
+        The error of every possible band.
+    n_criteria : int
+        The first so many criteria count.
+    n_bands : sequence of int
+        Numbers of bands allowed.
+    most_weightings : int, default=100
+        Largest number of lattice points.
+
+    Returns
+    -------
+    layouts : list of Found
+        The layouts by ascending error under the first criterion; `cost` is the mean of
+        the errors.
+    """
+    counting = BandErrors(
+        bands.edges, bands.errors[:n_criteria], bands.outside[:n_criteria]
+    )
+    even = np.full(n_criteria, 1 / n_criteria)
+    found: dict[tuple, Found] = {}
+    for weights in _simplex_lattice(n_criteria, most_weightings):
+        # With a weight of zero, a layout could be worse in that criterion for nothing.
+        importance = 0.999 * weights + 0.001 * even
+        by_number = best_layouts(counting, importance, max(n_bands))
+        best = min(
+            (layout for k in n_bands for layout in by_number[k - 1]),
+            key=lambda layout: layout.cost,
+        )
+        mean = best._replace(cost=float(best.errors.mean()))
+        found[best.band_edges, best.n_mels] = mean
+    return sorted(found.values(), key=lambda layout: tuple(layout.errors))
+
+
+def _simplex_lattice(n_weights: int, most: int) -> NDArray:
+    """All weights that are multiples of a fraction and add up to 1, at most so many."""
+    if n_weights == 1:
+        return np.ones((1, 1))
+    parts = 1
+    while comb(parts + n_weights, n_weights - 1) <= most:
+        parts += 1
+    bars = np.array(list(combinations(range(parts + n_weights - 1), n_weights - 1)))
+    padded = np.pad(bars, ((0, 0), (1, 1)), constant_values=-1)
+    padded[:, -1] = parts + n_weights - 1
+    return (np.diff(padded) - 1) / parts
