@@ -102,7 +102,7 @@ class SpectrogramDisplay:
         dynamic_range: float = 80.0,
         frequency_scale: FrequencyScale = "symlog",
         ax: "Axes | None" = None,
-        **mesh_kw: Any,
+        **plot_kw: Any,
     ) -> Self:
         """Draw the features of frames or of a clip, or the power made of them.
 
@@ -124,8 +124,8 @@ class SpectrogramDisplay:
             As for `plot`.
         ax : matplotlib Axes or None, default=None
             Axes to draw on; None makes a figure.
-        **mesh_kw : dict
-            Passed to ``ax.pcolormesh``.
+        **plot_kw : dict
+            Passed to `plot`.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class SpectrogramDisplay:
                 dynamic_range=dynamic_range,
                 frequency_scale=frequency_scale,
                 ax=ax,
-                **mesh_kw,
+                **plot_kw,
             )
         display = cls(
             features,
@@ -164,7 +164,7 @@ class SpectrogramDisplay:
             band_edges=layout.band_edges,
             label="Feature",
         )
-        return display.plot(ax, frequency_scale=frequency_scale, **mesh_kw)
+        return display.plot(ax, frequency_scale=frequency_scale, **plot_kw)
 
     @classmethod
     def from_power(
@@ -178,7 +178,7 @@ class SpectrogramDisplay:
         dynamic_range: float = 80.0,
         frequency_scale: FrequencyScale = "symlog",
         ax: "Axes | None" = None,
-        **mesh_kw: Any,
+        **plot_kw: Any,
     ) -> Self:
         """Draw the level of power-spectrum frames.
 
@@ -200,8 +200,8 @@ class SpectrogramDisplay:
             As for `plot`.
         ax : matplotlib Axes or None, default=None
             Axes to draw on; None makes a figure.
-        **mesh_kw : dict
-            Passed to ``ax.pcolormesh``.
+        **plot_kw : dict
+            Passed to `plot`.
 
         Returns
         -------
@@ -231,7 +231,7 @@ class SpectrogramDisplay:
             band_edges=band_edges,
             label="Level (dB)",
         )
-        style = {"vmin": -dynamic_range, "vmax": 0.0, **mesh_kw}
+        style = {"vmin": -dynamic_range, "vmax": 0.0, **plot_kw}
         return display.plot(ax, frequency_scale=frequency_scale, **style)
 
     def plot(

@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
         status.
     """
     # Here and not above: this takes seconds, and `main` answers Ctrl-C meanwhile.
-    from skhrmel import _ablate_command
+    from skhrmel import _ablate_command, _report_command
 
     parser = argparse.ArgumentParser(
         prog="skhrmel",
@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=skhrmel.__version__)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _ablate_command.add_parser(subparsers)
+    _report_command.add_parser(subparsers)
     return parser
 
 
