@@ -225,8 +225,8 @@ def _plots(results: Sequence[TrackResult]) -> str:
         "bootstrap interval. At 1, silence would be as good.",
         "pareto": "Error below 1.5 kHz against error from 6 kHz: on the line, less in "
         "one range costs more in the other; beside it, another is better in both.",
-        "filters": "Filters of HR-Mel 40/32/24 at the bins of the FFT, each with a peak "
-        "of 1; dotted where bands join.",
+        "filters": "Filters of HR-Mel 40/32/24 at the bins of the FFT, each with a "
+        "peak of 1; dotted where bands join.",
     }
     for kind, caption in captions.items():
         with page_style():

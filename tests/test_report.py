@@ -90,14 +90,14 @@ def tracks():
     ]
 
 
-class TestExcerpts:
-    @pytest.fixture(scope="class")
-    def excerpt(self, tracks):
-        heard = {"HR-Mel": HRMelTransformer()}
-        chosen = {tracks[1].name: 1.0}
-        (excerpt,) = make_excerpts(tracks, chosen, heard, seconds=2.0)
-        return excerpt
+@pytest.fixture(scope="module")
+def excerpt(tracks):
+    heard = {"HR-Mel": HRMelTransformer()}
+    (excerpt,) = make_excerpts(tracks, {tracks[1].name: 1.0}, heard, seconds=2.0)
+    return excerpt
 
+
+class TestExcerpts:
     def test_versions_and_their_figures(self, tracks, excerpt):
         assert [version.name for version in excerpt.versions] == [
             "Original",
@@ -109,11 +109,7 @@ class TestExcerpts:
         power = power_frames(samples)
         pinv = HRMelTransformer().fit(power)
         others = [tracks[0].load()[0], tracks[2].load()[0]]
-        # Frames of which block 8 is a divisor: neither block nor clip ends in between.
-        training = [
-            np.vstack([f[i : i + 128][::8] for i in range(0, len(f), 128)])
-            for f in map(power_frames, others)
-        ]
+        training = [power_frames(other)[::8] for other in others]
         kl = HRMelTransformer(decoder="kl").fit(np.vstack(training))
         for transformer, version in zip((pinv, kl), excerpt.versions[2:], strict=True):
             decoded = transformer.inverse_transform(transformer.transform(power))
@@ -186,14 +182,14 @@ def written(tmp_path_factory):
     """One run of the real command, and what it wrote."""
     folder = tmp_path_factory.mktemp("music")
     for clip, name in zip(
-        make_music(3, duration=5.0)[0], ("a & <b>.wav", "b.flac", "c.ogg"), strict=True
+        make_music(3, duration=4.0)[0], ("a & <b>.wav", "b.flac", "c.ogg"), strict=True
     ):
         soundfile.write(folder / name, clip, SR)
     (folder / "broken.wav").write_bytes(b"no sound")
     out = tmp_path_factory.mktemp("out")
     process = run(
         folder, "--out", out / "report.html", "--json", out / "report.json",
-        "--excerpts", 2, "--seconds", 3, "--allocation", "48/28/20",
+        "--excerpts", 2, "--seconds", 2, "--allocation", "48/28/20",
     )  # fmt: skip
     assert "Skipped" in process.stderr
     assert process.returncode == 1
@@ -219,14 +215,17 @@ class TestPage:
         assert len(ids) == len(set(ids))
 
     def test_usage_errors_are_short(self, tmp_path, capsys):
+        song = tmp_path / "song.wav"
+        soundfile.write(song, np.zeros(9), SR)
         for arguments, message in (
             (["--excerpt", "x.wav"], "expected a file and a second such as"),
             (["--seconds", "0"], "expected a number from 0.5 to 60, got '0'"),
             (["--out", tmp_path], "not a file in a folder that exists"),
-            (["--excerpt", "x.wav@3"], "x.wav is none of the 12 tracks"),
+            (["--excerpt", "x.wav@3"], "x.wav is none of the 1 tracks"),
+            (["--json", song], "song.wav: would overwrite an input"),
         ):
             with pytest.raises(SystemExit, match="2"):
-                main(["report", *map(str, arguments)])
+                main(["report", str(song), *map(str, arguments)])
             assert message in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -265,13 +264,17 @@ def listen(page, player=0):
         const analyser = context.createAnalyser();
         analyser.fftSize = size;
         player.output.connect(analyser);
-        setTimeout(() => {
+        // By the clock of the sound, which may be late on a busy machine.
+        const begun = context.currentTime;
+        const timer = setInterval(() => {
+          if (context.currentTime < begun + 0.9) return;
+          clearInterval(timer);
           const samples = new Float32Array(size);
           analyser.getFloatTimeDomainData(samples);
           const position = player.now;
           player.output.disconnect(analyser);
           done([Array.from(samples), position]);
-        }, 1000);
+        }, 50);
         """,
         player,
         HEARD,
@@ -376,9 +379,9 @@ class TestInTheBrowser:
             # 16 bits, and no resampling between.
             assert residual < 1e-3
             # The analyser is a block or two behind the clock, or before it.
-            assert abs((position - place + 1.5) % 3 - 1.5) < 0.15
+            assert abs((position - place + 1) % 2 - 1) < 0.15
             passed, now = page.execute_script(clock)
-            assert (at + passed - begun) % 3 == pytest.approx(now, abs=1e-6)
+            assert (at + passed - begun) % 2 == pytest.approx(now, abs=1e-6)
             assert "Playing: " in wait(page, "playing").text
 
     def test_keys(self, page):
