@@ -1,7 +1,6 @@
 """``skhrmel ablate``: the paper's tables for a folder of music."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -9,36 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from sklearn.base import BaseEstimator
 
 from skhrmel import _ablate_options as options
 from skhrmel import _ablation_files as files
 from skhrmel import _ablation_report as report
-from skhrmel._command_tracks import (
-    MAX_JOBS,
+from skhrmel._command_output import make_console, print_remarks
+from skhrmel._rate_report import print_rates
+from skhrmel._tracks import (
     SYNTHETIC_SECONDS,
     SYNTHETIC_TRACKS,
-    ctrl_c_for_this_process_only,
+    check_outputs,
+    describe_settings,
     file_tracks,
-    make_console,
-    print_remarks,
+    measure_with_progress,
     synthetic_tracks,
 )
-from skhrmel._rate_report import print_rates
 from skhrmel.ablation import (
     HOP_LENGTH,
     N_FFT,
     SR,
-    Track,
     TrackResult,
-    measure_tracks,
     paper_representations,
 )
 from skhrmel.folders import AudioSearch, find_audio
@@ -80,30 +70,7 @@ def add_parser(subparsers: Any) -> None:
         help="audio file, or folder to search with its subfolders (default: "
         f"{SYNTHETIC_TRACKS} synthetic tracks of {SYNTHETIC_SECONDS:g} s)",
     )
-    parser.add_argument(
-        "--allocation",
-        action="append",
-        type=options.band_bins,
-        default=[],
-        metavar="A/B/C",
-        help="also measure HR-Mel with these bins a band; repeatable",
-    )
-    parser.add_argument(
-        "--edges",
-        action="append",
-        type=options.band_edges,
-        default=[],
-        metavar="F0,F1,...",
-        help="also measure HR-Mel with these band edges in Hz; repeatable (default: "
-        "0,1500,6000,20000)",
-    )
-    parser.add_argument(
-        "--mel-scale",
-        action="append",
-        choices=("slaney", "htk"),
-        default=[],
-        help="mel scale of the extra configurations; repeatable (default: slaney)",
-    )
+    options.add_representation_options(parser)
     parser.add_argument(
         "--bits",
         type=options.bit_counts,
@@ -119,14 +86,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="write a row a track and representation",
     )
-    parser.add_argument(
-        "-j",
-        "--n-jobs",
-        type=options.job_count,
-        default=1,
-        metavar="N",
-        help="tracks measured at the same time; -1 uses every core (default: 1)",
-    )
+    options.add_jobs_option(parser)
     parser.set_defaults(run=partial(run, fail=parser.error))
 
 
@@ -140,13 +100,15 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         fail(str(error))
     search = find_audio(args.paths)
     try:
-        _check_outputs([path for path in (args.json, args.csv) if path], search.files)
+        check_outputs([path for path in (args.json, args.csv) if path], search.files)
     except ValueError as error:
         fail(str(error))
     representations = paper_representations() | extra
     tracks = file_tracks(search) if args.paths else synthetic_tracks()
 
-    results = _measure_with_progress(tracks, representations, args)
+    results = measure_with_progress(
+        tracks, representations, n_bits=args.bits, n_jobs=args.n_jobs
+    )
 
     console = make_console()
     n_measured = sum(bool(result.errors) for result in results)
@@ -164,19 +126,6 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     return 0 if complete and written else 1
 
 
-def _check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Find out before the work what cannot be written, or must not be."""
-    taken = {os.path.realpath(file) for file in inputs}
-    for path in outputs:
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            raise ValueError(f"{path}: not a file in a folder that exists")
-        if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-            raise ValueError(f"{path}: may not be written")
-        if os.path.realpath(path) in taken:
-            raise ValueError(f"{path}: would overwrite an input or another output")
-        taken.add(os.path.realpath(path))
-
-
 def _write_files(
     args: argparse.Namespace,
     results: Sequence[TrackResult],
@@ -184,14 +133,7 @@ def _write_files(
     search: AudioSearch,
 ) -> bool:
     """Write the files asked for; say whether all could be."""
-    settings = {
-        "source": "files" if args.paths else "synthetic (skhrmel.datasets.make_music)",
-        "sr": SR,
-        "n_fft": N_FFT,
-        "hop_length": HOP_LENGTH,
-        "window": "hann",
-        "center": True,
-    }
+    settings = describe_settings(synthetic=not args.paths)
     written = True
     for path, write in (
         (args.json, partial(files.write_json, unsearched=search.problems)),
@@ -204,41 +146,6 @@ def _write_files(
             print(f"{path}: could not be written: {error.strerror}", file=sys.stderr)
             written = False
     return written
-
-
-def _measure_with_progress(
-    tracks: Sequence[Track],
-    representations: dict[str, BaseEstimator],
-    args: argparse.Namespace,
-) -> list[TrackResult]:
-    with ctrl_c_for_this_process_only():
-        results = measure_tracks(
-            tracks,
-            representations,
-            n_fft=N_FFT,
-            hop_length=HOP_LENGTH,
-            n_bits=args.bits,
-            n_jobs=max(-MAX_JOBS, min(args.n_jobs, len(tracks), MAX_JOBS)) or 1,
-        )
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return list(results)
-    progress = Progress(
-        TextColumn("measuring"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[last]}", markup=False),
-        console=console,
-        transient=True,
-    )
-    measured = []
-    with progress:
-        task = progress.add_task("", total=len(tracks), last="")
-        for result in results:
-            measured.append(result)
-            progress.update(task, advance=1, last=result.name)
-    return measured
 
 
 def _print_header(

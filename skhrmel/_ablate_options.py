@@ -104,3 +104,43 @@ def bit_counts(text: str) -> tuple[int, ...]:
     raise argparse.ArgumentTypeError(
         f"expected numbers of bits from 1 to 16 such as 4,6,8, got {text!r}"
     )
+
+
+def add_representation_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of extra configurations."""
+    parser.add_argument(
+        "--allocation",
+        action="append",
+        type=band_bins,
+        default=[],
+        metavar="A/B/C",
+        help="also measure HR-Mel with these bins a band; repeatable",
+    )
+    parser.add_argument(
+        "--edges",
+        action="append",
+        type=band_edges,
+        default=[],
+        metavar="F0,F1,...",
+        help="also measure HR-Mel with these band edges in Hz; repeatable (default: "
+        "0,1500,6000,20000)",
+    )
+    parser.add_argument(
+        "--mel-scale",
+        action="append",
+        choices=("slaney", "htk"),
+        default=[],
+        help="mel scale of the extra configurations; repeatable (default: slaney)",
+    )
+
+
+def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+    """Add the number of tracks measured at the same time."""
+    parser.add_argument(
+        "-j",
+        "--n-jobs",
+        type=job_count,
+        default=1,
+        metavar="N",
+        help="tracks measured at the same time; -1 uses every core (default: 1)",
+    )

@@ -51,7 +51,23 @@ def write_json(
     unsearched: Mapping[str, str],
 ) -> None:
     """Write figures, settings and versions as one JSON object."""
-    document = {
+    document = make_document(results, representations, settings, unsearched)
+    path.write_text(as_json(document), "ascii")
+
+
+def as_json(document: Mapping[str, Any]) -> str:
+    """Write a document in ASCII, since names of files need not be valid text."""
+    return json.dumps(document, indent=1) + "\n"
+
+
+def make_document(
+    results: Sequence[TrackResult],
+    representations: Representations,
+    settings: Mapping[str, Any],
+    unsearched: Mapping[str, str],
+) -> dict[str, Any]:
+    """Put figures, settings and versions into what JSON can hold."""
+    return {
         "versions": describe_run(),
         "settings": dict(settings),
         "representations": {
@@ -99,8 +115,6 @@ def write_json(
         ],
         "warnings": unique_warnings(results),
     }
-    # ASCII, since names of files need not be valid text.
-    path.write_text(json.dumps(document, indent=1) + "\n", "ascii")
 
 
 def _paired_document(

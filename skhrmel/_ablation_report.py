@@ -97,7 +97,7 @@ def _overall_table(summary: Summary, representations: Representations) -> Table:
             name,
             str(int(np.sum(estimator.get_params()["n_mels"]))),
             _mean_std(**error),
-            _percent(_reduction(baseline, error["mean"])) if name != BASELINE else "",
+            _percent(reduction(baseline, error["mean"])) if name != BASELINE else "",
             _mean_std(*paper) if paper else "",
             style="bold" if name == best else "",
         )
@@ -112,13 +112,13 @@ def _band_table(summary: Summary) -> Table:
         table.add_row(
             title,
             *(_mean_std(**error) for error in ours),
-            _percent(_reduction(*(error["mean"] for error in ours))),
+            _percent(reduction(*(error["mean"] for error in ours))),
         )
         paper = [PAPER_BY_BAND[name][band] for name in names]
         table.add_row(
             "  paper",
             *(_mean_std(*error) for error in paper),
-            _percent(_reduction(*(mean for mean, _ in paper))),
+            _percent(reduction(*(mean for mean, _ in paper))),
             style="dim",
         )
     return table
@@ -135,7 +135,7 @@ def _ablation_table(summary: Summary) -> Table:
         table.add_row(name, *(_mean_std(**errors[band]) for band in PAPER_BANDS))
         if name != BASELINE:
             deltas = [
-                _reduction(baseline[band]["mean"], errors[band]["mean"])
+                reduction(baseline[band]["mean"], errors[band]["mean"])
                 for band in PAPER_BANDS
             ]
             table.add_row("  Δ", *map(_percent, deltas))
@@ -194,7 +194,7 @@ def _mean_std(mean: float, std: float) -> str:
     return f"{mean:.4f} ± {std:.4f}"
 
 
-def _reduction(baseline: float, error: float) -> float:
+def reduction(baseline: float, error: float) -> float:
     """Reduction of an error in percent; 0 where there is none to reduce."""
     return 100 * (baseline - error) / baseline if baseline else 0.0
 

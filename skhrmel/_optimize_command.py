@@ -12,17 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from skhrmel import _optimize_report as report
 from skhrmel._ablate_options import band_bins, band_edges, job_count
-from skhrmel._command_tracks import (
-    MAX_JOBS,
-    ctrl_c_for_this_process_only,
-    file_tracks,
-    make_console,
-    print_remarks,
-    synthetic_tracks,
-)
+from skhrmel._command_output import make_console, print_remarks
 from skhrmel._layout_cv import HRMelTransformerCV
 from skhrmel._moments import second_moment
 from skhrmel._threads import one_blas_thread
+from skhrmel._tracks import (
+    MAX_JOBS,
+    ctrl_c_for_this_process_only,
+    file_tracks,
+    synthetic_tracks,
+)
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.ablation import HOP_LENGTH, N_FFT, SR, Track, TrackResult, measure_track
 from skhrmel.folders import find_audio

@@ -31,7 +31,12 @@ def build_parser() -> argparse.ArgumentParser:
         status.
     """
     # Here and not above: this takes seconds, and `main` answers Ctrl-C meanwhile.
-    from skhrmel import _ablate_command, _extract_command, _optimize_command
+    from skhrmel import (
+        _ablate_command,
+        _extract_command,
+        _optimize_command,
+        _report_command,
+    )
 
     parser = argparse.ArgumentParser(
         prog="skhrmel",
@@ -44,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     _ablate_command.add_parser(subparsers)
     _extract_command.add_parser(subparsers)
     _optimize_command.add_parser(subparsers)
+    _report_command.add_parser(subparsers)
     return parser
 
 

@@ -150,8 +150,8 @@ def test_json_and_csv_hold_figures_settings_and_versions(folder, measured):
 
 
 def test_synthetic_music_is_called_synthetic(capsys, monkeypatch):
-    monkeypatch.setattr("skhrmel._command_tracks.SYNTHETIC_TRACKS", 2)
-    monkeypatch.setattr("skhrmel._command_tracks.SYNTHETIC_SECONDS", 1.0)
+    monkeypatch.setattr("skhrmel._tracks.SYNTHETIC_TRACKS", 2)
+    monkeypatch.setattr("skhrmel._tracks.SYNTHETIC_SECONDS", 1.0)
     assert main(["ablate"]) == 0
     assert "2 synthetic tracks (skhrmel.datasets.make_music, not recordings), 0:02" in (
         capsys.readouterr().out
