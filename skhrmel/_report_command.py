@@ -22,7 +22,7 @@ from skhrmel._tracks import (
     measure_with_progress,
     synthetic_tracks,
 )
-from skhrmel.ablation import paper_representations
+from skhrmel.ablation import HOP_LENGTH, SR, paper_representations
 from skhrmel.folders import find_audio
 
 # What the paper proposes, and what it is compared with.
@@ -40,7 +40,7 @@ examples:
   skhrmel report ~/music --out report.html    every audio file in a folder
   skhrmel report song.flac --excerpt song.flac@75 --seconds 8
   skhrmel report ~/music --allocation 48/28/20 --mel-scale htk --excerpts 5
-  skhrmel report ~/music --audio opus         a tenth of the size
+  skhrmel report ~/music --audio opus         sound in a sixth of the bytes
 
 Needs matplotlib: pip install 'skhrmel[plot]'. With 'skhrmel[perceptual]', ViSQOL's
 opinion of each version is shown, too. Without --excerpt, tracks are chosen over the
@@ -99,7 +99,7 @@ def add_parser(subparsers: Any) -> None:
         "--audio",
         choices=tuple(MEDIA_TYPES),
         default="flac",
-        help="flac keeps 16 bits, opus is a tenth as large (default: flac)",
+        help="flac keeps 16 bits, opus takes a sixth of the bytes (default: flac)",
     )
     options.add_representation_options(parser)
     options.add_jobs_option(parser)
@@ -140,8 +140,9 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     if not measured:
         print("Nothing could be measured.", file=sys.stderr)
         return 1
+    long_enough = [r for r in results if r.seconds * SR >= HOP_LENGTH]
     chosen: dict[str, float | None] = dict(args.excerpt) or dict.fromkeys(
-        report.choose_tracks(results, args.excerpts, first=_PROPOSED, second=_USUAL)
+        report.choose_tracks(long_enough, args.excerpts, first=_PROPOSED, second=_USUAL)
     )
     heard = {name: representations[name] for name in (_USUAL, _PROPOSED, *extra)}
     with Console(stderr=True).status("decoding excerpts"):

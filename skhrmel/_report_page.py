@@ -171,7 +171,7 @@ def _player(
         )
         with page_style():
             figure = spectrogram(version.power, reference, SR, HOP_LENGTH)
-            svg = as_svg(figure, f"e{number}v{k}")
+            svg = as_svg(figure, f"e{number}v{k}", dpi=90)
         hidden = " hidden" if k else ""
         pictures.append(
             f'<div class="picture" role="img"{hidden} aria-label="Spectrogram of '

@@ -239,7 +239,7 @@ def make_excerpts(
     Raises
     ------
     ValueError
-        If a chosen track is unknown, or a start lies outside of it.
+        If a chosen track is unknown or too short, or a start lies outside of it.
     """
     by_name = {track.name: track for track in tracks}
     lessons: dict[str, NDArray | None] = {}
@@ -251,6 +251,11 @@ def make_excerpts(
             max(1, round(seconds * SR / HOP_LENGTH)), len(samples) // HOP_LENGTH
         )
         n_samples *= HOP_LENGTH
+        if n_samples == 0:
+            raise ValueError(
+                f"{name}: {len(samples)} samples are too short; an excerpt has "
+                f"at least {HOP_LENGTH}."
+            )
         if start is None:
             first = loudest_start(samples, n_samples)
         elif 0 <= start * SR <= len(samples) - n_samples:
@@ -331,7 +336,7 @@ def _decode_excerpt(
     fade *= fade[::-1]
     peak = max(np.abs(version.samples).max() for version in versions)
     # Only down: a quiet excerpt stays as quiet as it is.
-    factor = min(1.0, _PEAK / peak)
+    factor = _PEAK / peak if peak > _PEAK else 1.0
     faded = [
         replace(version, samples=version.samples * (factor * fade))
         for version in versions
@@ -343,9 +348,10 @@ def _sound(name: str, spectrum: NDArray, original: NDArray, power: NDArray) -> V
     """Find a waveform, match its level, and measure."""
     framing = Framing(N_FFT, HOP_LENGTH)
     waveform = griffin_lim(spectrum, framing, n_iter=N_ITER)
-    level = a_weighted_level(waveform)
-    gain = a_weighted_level(original) - level if np.isfinite(level) else 0.0
-    # What decodes to silence stays silent.
+    gain = a_weighted_level(original) - a_weighted_level(waveform)
+    if not np.isfinite(gain):
+        # Silence stays silent, at any gain.
+        gain = 0.0
     waveform = waveform * 10 ** (gain / 20)
     metrics = {
         "overall": relative_error(power, spectrum),

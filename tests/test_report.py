@@ -138,7 +138,19 @@ class TestExcerpts:
         assert all_of_it.learned == "nothing, since there is no other music"
         assert all_of_it.seconds == 4.0
 
+    def test_silence_stays_silent(self, tracks):
+        clip = np.concatenate([np.zeros(2 * SR, np.float32), tracks[0].load()[0]])
+        track = Track("late", lambda: (clip, ""))
+        heard = {"HR-Mel": HRMelTransformer()}
+        (excerpt,) = make_excerpts([track], {"late": 0.0}, heard, seconds=1.0)
+        for version in excerpt.versions:
+            assert not version.samples.any()
+            assert version.gain == 0
+
     def test_impossible_places_are_refused(self, tracks):
+        short = Track("short", lambda: (np.ones(9, np.float32), ""))
+        with pytest.raises(ValueError, match="short: 9 samples are too short"):
+            list(make_excerpts([short], {"short": None}, {}))
         with pytest.raises(ValueError, match=r"between 0 and 2\.00 s, got 3 s"):
             list(make_excerpts(tracks, {tracks[0].name: 3.0}, {}, seconds=2.0))
         with pytest.raises(ValueError, match="nowhere: not one of the tracks"):
