@@ -3,9 +3,11 @@
     .venv/bin/python benchmarks/bench_extraction.py [N_CLIPS]
 
 What remains of the speed once features are written, journalled and fsynced, and what a
-joblib loop over librosa does with the same folder; and what each survives.
+joblib loop over librosa and the command of afx-audio do with the same folder; and what
+each survives.
 """
 
+import json
 import os
 import platform
 import signal
@@ -16,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import librosa
@@ -66,6 +69,24 @@ def librosa_loop(file: Path, out: Path) -> None:
     np.save(out / f"{file.name}.npy", np.log1p(mel).T)
 
 
+AFX_CONFIG = {
+    "sample_rate": SR,
+    "features": {
+        "melspectrogram": {"frame_size": 2048, "hop_length": 441, "n_mels": 96}
+    },
+    "aggregation": "summary",
+}
+
+
+def afx_command(folder: Path, out: Path) -> list[str]:
+    """Write the command of afx-audio, which keeps statistics of mel power a file."""
+    config = out.with_suffix(".config")
+    config.write_text(json.dumps(AFX_CONFIG))
+    code = "from afx_audio.cli import main; raise SystemExit(main())"
+    options = ["--config", str(config), "--output", str(out), "--jobs", str(N_JOBS)]
+    return [sys.executable, "-c", code, str(folder), *options]
+
+
 def bench_speed(folder: Path, files: list[Path]) -> None:
     """Take turns, so that all meet the same machine."""
     front_end = AudioFrontEnd().fit([])
@@ -87,6 +108,15 @@ def bench_speed(folder: Path, files: list[Path]) -> None:
         "decoding alone": lambda: processes(delayed(decode)(f) for f in files),
         "librosa in a joblib loop": with_librosa,
     }
+    if find_spec("afx_audio") is not None:
+        clips = folder / "clips"
+        clips.mkdir()
+        for file in files:
+            os.link(file, clips / file.name)
+        command = afx_command(clips, folder / "afx.csv")
+        runs["afx-audio"] = lambda: subprocess.run(
+            command, check=True, capture_output=True
+        )
     # Once beforehand: processes start, code is compiled.
     for run in runs.values():
         run()
@@ -125,6 +155,38 @@ Parallel(n_jobs=2)(delayed(librosa_loop)(f, out) for f in files)
 }
 
 
+def n_done_by_afx(folder: Path, bad: Path, good: list[Path]) -> str:
+    """Count the good files in the table of afx-audio for a folder with a bad one."""
+    clips = folder / f"afx {bad.name}"
+    clips.mkdir()
+    for file in good:
+        os.link(file, clips / file.name)
+    # Sorts before the good ones.
+    os.link(bad, clips / "!.wav", follow_symlinks=False)
+    out = folder / f"{bad.name}.csv"
+    end = survive(afx_command(clips, out))
+    rows = out.read_text().splitlines() if out.exists() else []
+    return f"{sum(any(f.name in row for f in good) for row in rows)}{end}"
+
+
+def survive(command: list[str]) -> str:
+    """Run a command that may fail; say if it hangs."""
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[1],
+        start_new_session=True,
+    )
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return " (hangs)"
+    return ""
+
+
 def bench_survival(folder: Path, files: list[Path]) -> None:
     """Put one bad file among good ones and count what is written of the good."""
     good = files[:3]
@@ -144,22 +206,11 @@ def bench_survival(folder: Path, files: list[Path]) -> None:
             listed = [str(path), *map(str, good)]
             lines = f"from pathlib import Path\nfiles = list(map(Path, {listed!r}))\n"
             lines += f"out = Path({str(out)!r})\n{code}"
-            process = subprocess.Popen(
-                [sys.executable, "-c", lines],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd=Path(__file__).parents[1],
-                start_new_session=True,
-            )
-            try:
-                process.wait(timeout=40)
-                end = ""
-            except subprocess.TimeoutExpired:
-                end = " (hangs)"
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            end = survive([sys.executable, "-c", lines])
             names = {p.stem for p in out.rglob("*.npy")} if out.exists() else set()
             row.append(f"{name}: {len(names & {p.name for p in good})}{end}")
+        if find_spec("afx_audio") is not None:
+            row.append(f"afx-audio: {n_done_by_afx(folder, path, good)}")
         print(f"  {path.name:<18}{'; '.join(row)}", flush=True)
 
 
