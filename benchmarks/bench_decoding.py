@@ -165,7 +165,7 @@ def bench_sound(waveforms: list[np.ndarray], tracks: list[np.ndarray]) -> None:
             score = visqol(y[: len(rebuilt)], rebuilt)
             scores.setdefault(name, []).append(score)
     for name, values in scores.items():
-        print(f"  {name:<32}{np.mean(values):.2f} (least {np.min(values):.2f})")
+        print(f"  {name:<34}{np.mean(values):.2f} (least {np.min(values):.2f})")
 
 
 def bench_speed(frames: np.ndarray) -> None:
