@@ -21,16 +21,9 @@ from sklearn.utils.validation import (
 )
 
 from skhrmel._base import BaseMelTransformer, check_power
+from skhrmel._candidates import as_numbers_of_bands, find_edges, inner_edges
 from skhrmel._criteria import make_criteria
-from skhrmel._layout_choice import (
-    Choice,
-    LayoutProblem,
-    as_numbers_of_bands,
-    cross_validate,
-    find_edges,
-    inner_edges,
-    tabulate,
-)
+from skhrmel._layout_choice import Choice, LayoutProblem, cross_validate, tabulate
 from skhrmel._layout_search import Found, pareto_front
 from skhrmel._moments import MeanMoments, second_moment
 from skhrmel._transformers import HRMelTransformer

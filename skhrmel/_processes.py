@@ -239,5 +239,6 @@ def _start(module: str, *arguments: str, **options: object) -> subprocess.Popen:
         env=os.environ | _ONE_THREAD | {"PYTHONPATH": paths},
         # Ctrl-C is for the process that was started by hand, which ends this one.
         start_new_session=True,
+        # Which of Popen's forms the options make is known to the callers only.
         **options,  # type: ignore[call-overload]
     )
