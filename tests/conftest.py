@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +51,32 @@ def _path_from_environment(name):
     if name not in os.environ:
         pytest.skip(f"needs recordings: {name} is not set")
     return Path(os.environ[name])
+
+
+@pytest.fixture
+def in_terminal():
+    """Run a command in a terminal of 100 columns, and give what it shows."""
+    # Not on every system.
+    import pty
+
+    def run(command):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            command,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+        )
+        os.close(theirs)
+        chunks = []
+        try:
+            while chunk := os.read(ours, 4096):
+                chunks.append(chunk)
+        except OSError:
+            # Linux says so when the other end of a terminal is closed.
+            pass
+        os.close(ours)
+        assert process.wait(timeout=60) == 0
+        return b"".join(chunks).decode()
+
+    return run

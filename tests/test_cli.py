@@ -1,7 +1,6 @@
 import csv
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -394,26 +393,9 @@ def test_a_reader_that_stops_early_is_no_error(folder):
         assert process.wait(timeout=60) == 1
 
 
-def test_plain_text_in_a_pipe_and_colours_in_a_terminal(folder, measured):
+def test_plain_text_in_a_pipe_and_colours_in_a_terminal(folder, measured, in_terminal):
     assert "\x1b[" not in measured[0]
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "ablate", str(folder)],
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
-    )
-    os.close(theirs)
-    chunks = []
-    try:
-        while chunk := os.read(ours, 4096):
-            chunks.append(chunk)
-    except OSError:
-        # Linux says so when the other end of a terminal is closed.
-        pass
-    os.close(ours)
-    screen = b"".join(chunks).decode()
-    assert process.wait(timeout=60) == 0
+    screen = in_terminal([*COMMAND, "ablate", str(folder)])
     assert "measuring" in screen
     assert "3/3" in screen
     assert "\x1b[" in screen

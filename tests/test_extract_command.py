@@ -1,6 +1,5 @@
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -249,25 +248,8 @@ def test_log_lines_where_there_is_no_terminal(folder, tmp_path, monkeypatch, cap
     assert lines[2].endswith(" x real time, 0:00:00 left")
 
 
-def test_a_progress_bar_in_a_terminal(folder, tmp_path):
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, str(folder), "--out", str(tmp_path)],
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
-    )
-    os.close(theirs)
-    chunks = []
-    try:
-        while chunk := os.read(ours, 4096):
-            chunks.append(chunk)
-    except OSError:
-        # Linux says so when the other end of a terminal is closed.
-        pass
-    os.close(ours)
-    screen = b"".join(chunks).decode()
-    assert process.wait(timeout=60) == 0
+def test_a_progress_bar_in_a_terminal(folder, tmp_path, in_terminal):
+    screen = in_terminal([*COMMAND, str(folder), "--out", str(tmp_path)])
     assert "extracting" in screen
     assert "3/3" in screen
     assert "x real time" in screen
