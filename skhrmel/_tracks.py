@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from joblib.externals.loky.backend import resource_tracker
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import (
@@ -198,6 +199,9 @@ def ctrl_c_for_this_process_only() -> Iterator[None]:
     ignored when a process starts stays ignored in it. Here it is blocked meanwhile, and
     so waits for the end, where the operating system can do that.
     """
+    # When it starts, joblib's tracker lets through what is blocked, and what is ignored
+    # as well would then be lost. So it starts before.
+    resource_tracker.ensure_running()
     can_block = hasattr(signal, "pthread_sigmask")
     if can_block:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -1,10 +1,12 @@
 """The ``skhrmel`` command: parsing, dispatch and exit status."""
 
 import argparse
+import atexit
 import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -75,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # What replaces standard output in a notebook need not be able to.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    atexit.unregister(_await_feeders)
+    atexit.register(_await_feeders)
     try:
         # Extension modules that are interrupted while they are imported report that
         # they are broken, so KeyboardInterrupt must wait. Nothing needs tidying yet.
@@ -101,3 +105,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _leave_at_once(*_: object) -> NoReturn:
     os.write(sys.stderr.fileno(), b"interrupted\n")
     os._exit(EXIT_INTERRUPTED)
+
+
+def _await_feeders() -> None:
+    """Let threads that fed joblib's workers give back their semaphores.
+
+    Python ends them wherever they are, and where that is between removing a semaphore
+    and saying so, a warning of a leak follows.
+    """
+    for thread in threading.enumerate():
+        if thread.name == "QueueFeederThread":
+            thread.join(timeout=5)

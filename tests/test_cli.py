@@ -356,16 +356,10 @@ def wait_until_loaded(process, library):
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to time the signal")
-@pytest.mark.parametrize("n_jobs", ["1", "2"])
-@pytest.mark.parametrize(
-    ("library", "seconds"), [("numpy", 0.0), ("numpy", 0.5), ("libsndfile", 2.0)]
-)
-def test_ctrl_c_ends_cleanly(long_folder, n_jobs, library, seconds):
-    """During the imports, which take two seconds, and while tracks are measured."""
-    many = [f"--allocation={k}/20/20" for k in range(20, 50)]
+def interrupt(command, library, seconds):
+    """Start a command, interrupt it some time after it has loaded a library."""
     process = subprocess.Popen(
-        [*COMMAND, "ablate", str(long_folder), "-j", n_jobs, *many],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -379,7 +373,54 @@ def test_ctrl_c_ends_cleanly(long_folder, n_jobs, library, seconds):
     # As a terminal does it: to the command and its workers.
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "interrupted\n")
+    return process.returncode, out, err
+
+
+MANY = [f"--allocation={k}/20/20" for k in range(20, 50)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to time the signal")
+@pytest.mark.parametrize("n_jobs", ["1", "2"])
+@pytest.mark.parametrize(
+    ("library", "seconds"), [("numpy", 0.0), ("numpy", 0.5), ("libsndfile", 2.0)]
+)
+def test_ctrl_c_ends_cleanly(long_folder, n_jobs, library, seconds):
+    """During the imports, which take two seconds, and while tracks are measured."""
+    command = [*COMMAND, "ablate", str(long_folder), "-j", n_jobs, *MANY]
+    assert interrupt(command, library, seconds) == (130, "", "interrupted\n")
+
+
+SLOW_JOBLIB = """
+import sys, threading, time
+import joblib.externals.loky.backend.synchronize
+from joblib.externals.loky.backend import resource_tracker
+from skhrmel.cli import main
+
+synchronize = sys.modules["joblib.externals.loky.backend.synchronize"]
+unlink, spawn = synchronize.sem_unlink, resource_tracker.spawnv_passfds
+
+def slow_unlink(name):
+    unlink(name)
+    if threading.current_thread().name == "QueueFeederThread":
+        time.sleep(1.0)
+
+def slow_spawn(*args):
+    time.sleep(2.0)
+    return spawn(*args)
+
+synchronize.sem_unlink, resource_tracker.spawnv_passfds = slow_unlink, slow_spawn
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to time the signal")
+@pytest.mark.parametrize("seconds", [1.0, 4.0], ids=["tracker", "workers"])
+def test_ctrl_c_while_joblib_starts_or_ends_slowly(long_folder, tmp_path, seconds):
+    """Interrupted in its tracker's start; then with semaphores slow to be removed."""
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW_JOBLIB)
+    command = [sys.executable, str(script), "ablate", str(long_folder), "-j2", *MANY]
+    assert interrupt(command, "libsndfile", seconds) == (130, "", "interrupted\n")
 
 
 def test_a_reader_that_stops_early_is_no_error(folder):
