@@ -1,0 +1,36 @@
+"""Equations as MathML, which needs no script and no network to be read."""
+
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.application import Sphinx
+from sphinx.util.math import get_node_equation_number
+from sphinx.writers.html5 import HTML5Translator
+
+
+def show_inline(translator: HTML5Translator, node: nodes.math) -> None:
+    """Write an equation inside a line."""
+    translator.body.append(tex2mathml(node.astext(), as_block=False))
+    raise nodes.SkipNode
+
+
+def show_block(translator: HTML5Translator, node: nodes.math_block) -> None:
+    """Write an equation on lines of its own, with its number if it has a label."""
+    tex = node.astext()
+    if r"\\" in tex and r"\begin{" not in tex:
+        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+    translator.body.append(translator.starttag(node, "div", CLASS="math equation"))
+    translator.body.append(tex2mathml(tex, as_block=True))
+    if node["number"]:
+        number = get_node_equation_number(translator, node)
+        translator.body.append(f'<span class="eqno">({number})</span>')
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the renderer."""
+    app.add_html_math_renderer("mathml", (show_inline, None), (show_block, None))
+    app.config.html_math_renderer = "mathml"
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

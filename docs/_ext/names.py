@@ -1,0 +1,63 @@
+"""Names in single backticks: links where they name something documented, else code.
+
+Docstrings write parameters and functions alike in single backticks. Which is which is
+known when all pages have been read.
+"""
+
+from typing import Any
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.domains.python import PyXRefRole
+from sphinx.environment import BuildEnvironment
+
+
+class Name(PyXRefRole):
+    """A reference that may lead nowhere."""
+
+    def process_link(
+        self,
+        env: BuildEnvironment,
+        refnode: nodes.Element,
+        has_explicit_title: bool,
+        title: str,
+        target: str,
+    ) -> tuple[str, str]:
+        """Mark the reference, as one to any object of Python."""
+        refnode["refdomain"], refnode["reftype"] = "py", "obj"
+        refnode["may_lead_nowhere"] = True
+        return super().process_link(env, refnode, has_explicit_title, title, target)
+
+
+def find_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element
+) -> nodes.Element | None:
+    """Look for an object at the top of the package; else a name is code."""
+    if node.get("refdomain") != "py":
+        return None
+    target = f"skhrmel.{node['reftarget']}"
+    domain = env.domains["py"]
+    if target in domain.objects:
+        return domain.resolve_xref(
+            env, node["refdoc"], app.builder, "obj", target, node, content
+        )
+    # What is learned by `fit` is described on the page of its class.
+    learned = node["reftarget"].endswith("_") and "." not in node["reftarget"]
+    return content if learned or node.get("may_lead_nowhere") else None
+
+
+def leave_out_scikit_learn(
+    app: Sphinx, what: str, name: str, obj: object, skip: bool, options: Any
+) -> bool | None:
+    """Leave out methods inherited of scikit-learn, which documents them."""
+    home = getattr(obj, "__module__", None) or ""
+    return True if home.startswith("sklearn.") else None
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the role and what resolves it."""
+    app.add_role("name", Name())
+    app.connect("missing-reference", find_name)
+    app.connect("autodoc-skip-member", leave_out_scikit_learn)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
