@@ -1,17 +1,22 @@
 """Equations as MathML, which needs no script and no network to be read."""
 
+from html import escape
 from typing import Any
 
 from docutils import nodes
+from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
+
+_logger = logging.getLogger(__name__)
 
 
 def show_inline(translator: HTML5Translator, node: nodes.math) -> None:
     """Write an equation inside a line."""
-    translator.body.append(tex2mathml(node.astext(), as_block=False))
+    translator.body.append(_to_mathml(node, node.astext(), as_block=False))
     raise nodes.SkipNode
 
 
@@ -21,12 +26,20 @@ def show_block(translator: HTML5Translator, node: nodes.math_block) -> None:
     if r"\\" in tex and r"\begin{" not in tex:
         tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
     translator.body.append(translator.starttag(node, "div", CLASS="math equation"))
-    translator.body.append(tex2mathml(tex, as_block=True))
+    translator.body.append(_to_mathml(node, tex, as_block=True))
     if node["number"]:
         number = get_node_equation_number(translator, node)
         translator.body.append(f'<span class="eqno">({number})</span>')
     translator.body.append("</div>\n")
     raise nodes.SkipNode
+
+
+def _to_mathml(node: nodes.Element, tex: str, *, as_block: bool) -> str:
+    try:
+        return tex2mathml(tex, as_block=as_block)
+    except MathError as error:
+        _logger.warning("equation: %s", error, location=node)
+        return f"<code>{escape(tex)}</code>"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
