@@ -65,12 +65,16 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skhrmel {release}"
-html_static_path = ["_static"]
+# With a font that can stretch brackets, for systems that have none.
+_fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+html_static_path = ["_static", str(_fonts / "DejaVuSerif.ttf")]
 html_css_files = ["skhrmel.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": []}
+# Pages that have no others below them.
+html_sidebars = {name: [] for name in ("index", "for-*", "method", "how-it-works")}
 html_theme_options = {
+    "logo": {"text": "skhrmel"},
     "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "show_nav_level": 1,

@@ -7,6 +7,7 @@ is named.
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -48,17 +49,31 @@ def draw(document: dict) -> plt.Figure:
     figure : matplotlib Figure
         The picture.
     """
-    figure = plt.figure(figsize=(10, 4.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(3, 2))
+    figure = plt.figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(7, 4))
     axes = left.subplots(2, sharex=True)
     for ax, (name, layout) in zip(axes, LAYOUTS.items(), strict=True):
-        FilterBankDisplay.from_layout(layout, ax=ax, linewidth=0.9)
-        ax.set(yticks=[], ylabel="")
-        bands = " + ".join(map(str, layout.n_mels))
-        ax.set_title(f"{name}: {bands} filters", loc="left", fontsize=11)
+        _draw_filters(ax, name, layout)
     axes[0].set_xlabel("")
     _draw_errors(right.subplots(), document["summary"])
     return figure
+
+
+def _draw_filters(ax: Axes, name: str, layout: BandLayout) -> None:
+    display = FilterBankDisplay.from_layout(layout, ax=ax, linewidth=0.6)
+    ax.get_legend().remove()
+    ax.set(yticks=[], ylabel="", ylim=(0, 1.3), xlim=(0, 20000))
+    ax.set_title(f"{name}: {len(display.lines_)} filters", loc="left", fontsize=11)
+    # How many filters have their centre in each range that errors are measured in.
+    centres = layout.frequencies()
+    edges = LAYOUTS["HR-Mel 40/32/24"].band_edges
+    for low, high in pairwise(edges):
+        inside = int(((centres >= low) & (centres < high)).sum())
+        middle = sum(ax.transData.transform([(low, 0), (high, 0)])[:, 0]) / 2
+        at = ax.transData.inverted().transform((middle, 0))[0]
+        ax.text(at, 1.13, inside, ha="center", va="center", fontsize=10)
+        if low > 0:
+            ax.axvline(low, color="0.3", linewidth=0.8, linestyle=":")
 
 
 def _draw_errors(ax: Axes, summary: dict) -> None:
