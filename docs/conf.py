@@ -29,6 +29,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "command_help",
+    "fences",
     "mathml",
     "names",
 ]
@@ -46,6 +47,7 @@ nb_execution_mode = "off"
 
 autosummary_generate = True
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 autodoc_preserve_defaults = True
 # The class template lists the methods.
 numpydoc_show_class_members = False

@@ -1,8 +1,8 @@
 """Make the picture at the top of README.md: filters, and what they lose.
 
-``python docs/picture.py [ERRORS.json [PICTURE.png]]``, or ``make picture``. The errors are
-those that ``skhrmel ablate --json`` wrote: docs/measured/errors.json unless another file
-is named.
+``python docs/picture.py [ERRORS.json [PICTURE.png]]``, or ``make picture``. The errors
+are those that ``skhrmel ablate --json`` wrote: docs/measured/errors.json unless another
+file is named.
 """
 
 import json

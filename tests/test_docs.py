@@ -1,4 +1,4 @@
-"""The documentation is built with warnings as errors, and what it built is looked at."""
+"""The documentation, built with warnings as errors, and what came of it."""
 
 import re
 import shutil

@@ -30,7 +30,9 @@ def commands():
     """What stands behind prompts of shells, without comments."""
     found = {}
     for path in TEXTS:
-        fences = re.findall(r"^```console\n(.*?)^```", path.read_text("utf-8"), re.M | re.S)
+        fences = re.findall(
+            r"^```console\n(.*?)^```", path.read_text("utf-8"), re.M | re.S
+        )
         for line in "".join(fences).splitlines():
             if line.startswith("$ "):
                 command = re.sub(r"\s+#.*", "", line.removeprefix("$ "))
@@ -64,7 +66,9 @@ def test_commands_run(command, home, monkeypatch, tmp_path, capsys):
     (tmp_path / "docs" / "measured").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command.replace("FOLDER", "~/music"))[1:]
-    arguments = [str(Path(word).expanduser()) if "~" in word else word for word in words]
+    arguments = [
+        str(Path(word).expanduser()) if "~" in word else word for word in words
+    ]
     arguments += LESS.get(arguments[0], [])
     assert main(arguments) == 0, capsys.readouterr().err
     for option in ("--out", "--json"):

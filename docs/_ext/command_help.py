@@ -42,7 +42,9 @@ def help_of(command: str | None) -> str:
     os.environ["COLUMNS"] = _COLUMNS
     try:
         parser = build_parser()
-        return (parser if command is None else subcommands(parser)[command]).format_help()
+        return (
+            parser if command is None else subcommands(parser)[command]
+        ).format_help()
     finally:
         if before is None:
             del os.environ["COLUMNS"]

@@ -48,9 +48,10 @@ def find_name(
 
 
 def leave_out_scikit_learn(
-    app: Sphinx, what: str, name: str, obj: object, skip: bool, options: Any
+    *event: Any,
 ) -> bool | None:
     """Leave out methods inherited of scikit-learn, which documents them."""
+    _, _, _, obj, *_ = event
     home = getattr(obj, "__module__", None) or ""
     return True if home.startswith("sklearn.") else None
 
