@@ -1,5 +1,6 @@
 """Equations as MathML, which needs no script and no network to be read."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -12,6 +13,13 @@ from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
 
 _logger = logging.getLogger(__name__)
+
+# A letter with an index below it and a hat above.
+_ACCENTED = re.compile(
+    r"<munderover>\s*(<mi>[^<]*</mi>)\s*(<mi>[^<]*</mi>|<mrow>(?:(?!</mrow>).)*</mrow>)\s*"
+    r'(<mo stretchy="false">[^<]*</mo>)\s*</munderover>',
+    re.DOTALL,
+)
 
 
 def show_inline(translator: HTML5Translator, node: nodes.math) -> None:
@@ -36,10 +44,16 @@ def show_block(translator: HTML5Translator, node: nodes.math_block) -> None:
 
 def _to_mathml(node: nodes.Element, tex: str, *, as_block: bool) -> str:
     try:
-        return tex2mathml(tex, as_block=as_block)
+        return _ACCENTED.sub(_put_index_aside, tex2mathml(tex, as_block=as_block))
     except MathError as error:
         _logger.warning("equation: %s", error, location=node)
         return f"<code>{escape(tex)}</code>"
+
+
+def _put_index_aside(match: re.Match[str]) -> str:
+    """Write the index of a letter with a hat where indices belong."""
+    letter, index, hat = match.groups()
+    return f'<msub><mover accent="true">{letter}{hat}</mover>{index}</msub>'
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
