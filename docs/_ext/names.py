@@ -11,6 +11,44 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyXRefRole
 from sphinx.environment import BuildEnvironment
+from sphinx.transforms import SphinxTransform
+
+import skhrmel
+
+# What must not have links inside.
+_NO_PLACE = (nodes.title, nodes.reference, pending_xref)
+
+
+class LinkCode(SphinxTransform):
+    """Links of code on pages in Markdown that names something of the package.
+
+    So the sources of pages are plain Markdown, which reads well without Sphinx.
+    """
+
+    default_priority = 200
+
+    def apply(self, **kwargs: Any) -> None:  # noqa: ARG002
+        """Refer to what is named, in all but titles and links."""
+        for code in list(self.document.findall(nodes.literal)):
+            name = code.astext()
+            module, _, attribute = name.rpartition(".")
+            known = name in skhrmel.__all__ or (
+                module.startswith("skhrmel.") and attribute.isidentifier()
+            )
+            inside = code.parent
+            if not known or isinstance(inside, _NO_PLACE):
+                continue
+            reference = pending_xref(
+                "",
+                refdomain="py",
+                reftype="obj",
+                reftarget=name if module else f"skhrmel.{name}",
+                refdoc=self.env.docname,
+                refexplicit=False,
+                may_lead_nowhere=True,
+            )
+            inside.replace(code, reference)
+            reference += nodes.literal(name, name, classes=["xref", "py", "py-obj"])
 
 
 class Name(PyXRefRole):
@@ -59,6 +97,7 @@ def leave_out_scikit_learn(
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the role and what resolves it."""
     app.add_role("name", Name())
+    app.add_transform(LinkCode)
     app.connect("missing-reference", find_name)
     app.connect("autodoc-skip-member", leave_out_scikit_learn)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
