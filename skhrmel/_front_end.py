@@ -327,7 +327,7 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
 
         Returns
         -------
-        feature_names_out : ndarray of shape (n_features_out_,)
+        feature_names_out : ndarray of shape (`n_features_out_`,)
             The names that the transformer gives.
         """
         check_is_fitted(self)

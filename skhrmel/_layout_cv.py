@@ -40,7 +40,7 @@ def _needs_no_frames_again(search: "HRMelTransformerCV") -> bool:
 
 
 class HRMelTransformerCV(TransformerMixin, BaseEstimator):
-    r"""HR-Mel with the best band layout of all on a grid of candidate edges.
+    """HR-Mel with the best band layout of all on a grid of candidate edges.
 
     Finds, among all layouts of `total_mels` bins in `n_bands` bands between candidate
     edges, millions to billions of them, the one of least error on the frames it is
@@ -134,7 +134,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         first asked for.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the frequencies seen in `fit`, where all are strings.
 
     See Also

@@ -47,7 +47,7 @@ class UniformQuantizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Number of samples seen in `fit` and `partial_fit`.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen in `fit`, where all are strings.
 
     See Also

@@ -61,7 +61,7 @@ class HRMelTransformer(BaseMelTransformer):
         Number of frames seen in `fit` and `partial_fit`.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the frequencies seen in `fit`, where all are strings.
 
     See Also
@@ -175,7 +175,7 @@ class LogMelTransformer(BaseMelTransformer):
         Number of frames seen in `fit` and `partial_fit`.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the frequencies seen in `fit`, where all are strings.
 
     See Also
