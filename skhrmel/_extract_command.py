@@ -89,7 +89,11 @@ def add_parser(subparsers: Any) -> None:
         help="end the process of a clip that takes longer",
     )
     parser.add_argument(
-        "--float16", action="store_true", help="store half the bytes a number"
+        "--dtype",
+        choices=("float32", "float16", "uint8", "uint16"),
+        default="float32",
+        help="numbers on disk; uint8 and uint16 are codes over the range of each clip "
+        "(default: float32)",
     )
     parser.add_argument(
         "--sha256", action="store_true", help="record the digest of each audio file"
@@ -162,7 +166,7 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
                 reporter.counted(_clips(args, search)),
                 args.out,
                 root=args.root or _common_root(args),
-                stored_as="float16" if args.float16 else "float32",
+                stored_as=args.dtype,
                 sha256=args.sha256,
                 n_jobs=args.n_jobs,
                 timeout=args.timeout,

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 
 from skhrmel import _manifest
 from skhrmel._clip_line import Line, stamp
-from skhrmel._clip_names import clip_name
+from skhrmel._clip_names import clip_name, feature_file
 from skhrmel._feature_files import PARTIAL, size_on_disk
 from skhrmel._manifest import Manifest
 from skhrmel._output_folder import TIMINGS
@@ -39,6 +39,9 @@ class Extraction:
         Clips without features; their lines in the manifest say why.
     duration : float
         Seconds of audio of the clips that this run has done.
+    n_clipped : int
+        Features that this run has clipped, since they lay outside the range of the
+        quantizer that all clips share.
     seconds : float
         Seconds since the run began.
     failures : dict of str to str
@@ -49,6 +52,7 @@ class Extraction:
     n_earlier: int = 0
     n_failed: int = 0
     duration: float = 0.0
+    n_clipped: int = 0
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -56,6 +60,7 @@ class Extraction:
         if line["status"] == "done":
             self.n_done += 1
             self.duration += line["duration"]
+            self.n_clipped += line["clipped"] or 0
             return
         self.n_failed += 1
         if len(self.failures) < _MOST_FAILURES:
@@ -176,7 +181,10 @@ class Run:
         """Check that neither the clip nor its features have changed since."""
         if line["status"] != "done" or line["front_end"] != self._settings:
             return False
-        size, _ = stamp(str(self._out / line["features"]))
+        if line["features"] != feature_file(line["name"]):
+            # Somebody has edited the manifest.
+            return False
+        size, _ = stamp(f"{self._out}/{line['features']}")
         return (line["size"], line["mtime_ns"]) == stamp(line["path"]) and (
             size == size_on_disk(line["shape"], line["dtype"])
         )
@@ -247,7 +255,10 @@ def absolute(path: str | os.PathLike[str]) -> str:
             f"clips must be paths of files, got {type(path).__name__}; features of "
             "arrays are what AudioFrontEnd.transform gives."
         )
-    place = Path(os.fsdecode(path))
+    text = os.fsdecode(path)
+    if ".." not in text and "\0" not in text:
+        return os.path.abspath(text)  # noqa: PTH100  # a million times
+    place = Path(text)
     if ".." in place.parts:
         try:
             followed = (place if place.name == ".." else place.parent).resolve()

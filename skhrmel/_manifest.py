@@ -11,21 +11,22 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-from skhrmel._clip_line import Line
+from skhrmel._clip_line import Line, check_line
 from skhrmel._feature_files import sync_folder
 
 NAME = "manifest.jsonl"
 # Power may fail at any moment. What a clip's line then loses is done again, so the disk
 # need not be waited for after each.
 _SYNC_SECONDS = 2.0
+# Memory for the table of lines, which a million clips do not quite fill.
+_INDEX_KIB = 1 << 16
 
 
 class Manifest:
     """The lines of a folder of features, on disk as soon as they are added.
 
-    Only the place of each line is remembered, in a table that SQLite moves to a
-    temporary file when it grows: a million clips take no more memory than ten. All
-    methods may be called from any thread.
+    Only the place of each line is remembered, in a table of 64 MB at most, the rest of
+    which SQLite moves to a temporary file. All methods may be called from any thread.
 
     Parameters
     ----------
@@ -44,10 +45,13 @@ class Manifest:
         self._mutex = threading.RLock()
         self._index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._index.execute("PRAGMA journal_mode = OFF")
+        self._index.execute(f"PRAGMA cache_size = -{_INDEX_KIB}")
         self._index.execute(
             "CREATE TABLE line (name BLOB PRIMARY KEY, start INTEGER, place INTEGER)"
             " WITHOUT ROWID"
         )
+        # One transaction without end: nobody else reads this table, nor after a crash.
+        self._index.execute("BEGIN")
         self._n_claimed = 0
         self._size = _whole_lines(self._path)
         try:
@@ -63,7 +67,6 @@ class Manifest:
     def _read(self) -> None:
         if self._size == 0:
             return
-        self._index.execute("BEGIN")
         start = 0
         for line, length in read_lines(self._path):
             self._index.execute(
@@ -71,7 +74,6 @@ class Manifest:
                 (_key(line["name"]), start),
             )
             start += length
-        self._index.execute("COMMIT")
 
     def claim(self, name: str) -> tuple[bool, Line | None]:
         """Give the next place to a clip.
@@ -89,15 +91,20 @@ class Manifest:
             What an earlier run wrote of it.
         """
         with self._mutex:
+            key = _key(name)
             row = self._index.execute(
-                "SELECT start, place FROM line WHERE name = ?", (_key(name),)
+                "SELECT start, place FROM line WHERE name = ?", (key,)
             ).fetchone()
             start, place = row or (None, None)
-            if place is None:
+            if row is None:
                 self._index.execute(
-                    "INSERT OR REPLACE INTO line VALUES (?, ?, ?)",
-                    (_key(name), start, self._n_claimed),
+                    "INSERT INTO line VALUES (?, NULL, ?)", (key, self._n_claimed)
                 )
+            elif place is None:
+                self._index.execute(
+                    "UPDATE line SET place = ? WHERE name = ?", (self._n_claimed, key)
+                )
+            if place is None:
                 self._n_claimed += 1
             return place is None, None if start is None else self._line_at(start)
 
@@ -230,11 +237,12 @@ def read_lines(path: Path) -> Iterator[tuple[Line, int]]:
                 return
             try:
                 line = json.loads(encoded)
-                line["name"], line["status"]
-            except (ValueError, KeyError, TypeError) as error:
+                check_line(line)
+            except (ValueError, RecursionError) as error:
                 raise ValueError(
                     f"{path}: line {number} is no line of a manifest: "
-                    f"{encoded[:60]!r}. Remove it, and its clip is done again."
+                    f"{encoded[:60]!r} ({error}). Remove it, and its clip is done "
+                    "again."
                 ) from error
             yield line, len(encoded)
 

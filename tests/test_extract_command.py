@@ -84,7 +84,7 @@ def test_failures_are_named_with_status_1(folder, tmp_path, capsys):
 def test_a_list_of_paths(folder, tmp_path, monkeypatch, capsys):
     listed = tmp_path / "list.txt"
     listed.write_bytes(os.fsencode(f"{folder}/a.wav\r\n\n{folder}/sub/c.ogg"))
-    arguments = ["--root", folder, "--sha256", "--float16"]
+    arguments = ["--root", folder, "--sha256", "--dtype", "float16"]
     assert extract("--list", listed, *arguments, "--out", tmp_path / "one") == 0
     monkeypatch.setattr("sys.stdin", listed.open())
     assert extract("--list", "-", *arguments, "--out", tmp_path / "two") == 0
