@@ -16,9 +16,10 @@ from joblib import Parallel, delayed
 from skhrmel import _manifest
 from skhrmel._clip_line import Line, stamp
 from skhrmel._clip_names import clip_name, feature_file
+from skhrmel._cluster import cluster_answers, find_cluster
 from skhrmel._feature_files import PARTIAL, size_on_disk
 from skhrmel._manifest import Manifest
-from skhrmel._output_folder import TIMINGS
+from skhrmel._output_folder import TIMINGS, folds_names
 from skhrmel._supervisor import WorkerError, dismiss, extract_clip
 
 # Failures that are kept for the report; all are in the manifest.
@@ -82,7 +83,7 @@ class Run:
 
     def __init__(self, out: Path, settings: str, root: str | None) -> None:
         self.extraction = Extraction()
-        self.manifest = Manifest(out)
+        self.manifest = Manifest(out, folds=folds_names(out))
         self._out = out
         self._settings = settings
         self._root = root
@@ -117,19 +118,23 @@ class Run:
         answer : dict
             From `skhrmel._supervisor.extract_clip`.
         """
-        # Threads wait for worker processes. A backend that the user has configured has
-        # its own way to run tasks, each of which waits for a process over there.
-        parallel = Parallel(
-            n_jobs=n_jobs,
-            prefer="threads",
-            batch_size=1,
-            pre_dispatch="2 * n_jobs",
-            return_as="generator_unordered",
-        )
-        answers = parallel(
-            delayed(extract_clip)(self._id, setup, request, timeout)
-            for request in self._requests(clips)
-        )
+        requests = self._requests(clips)
+        cluster = find_cluster()
+        if cluster is not None:
+            answers = cluster_answers(cluster, self._id, setup, requests, timeout)
+        else:
+            # Threads wait for worker processes. A backend that the user has configured
+            # runs tasks in its own way, each of which waits for a process over there.
+            answers = Parallel(
+                n_jobs=n_jobs,
+                prefer="threads",
+                batch_size=1,
+                pre_dispatch="2 * n_jobs",
+                return_as="generator_unordered",
+            )(
+                delayed(extract_clip)(self._id, setup, request, timeout)
+                for request in requests
+            )
         try:
             for answer in answers:  # noqa: UP028  # its end must come after ours
                 yield answer

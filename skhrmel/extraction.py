@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from joblib import wrap_non_picklable_objects
 from sklearn.base import clone
@@ -132,11 +133,13 @@ def extract_features(
     ...     print(extraction.n_done, names, arrays[0].shape)
     1 ['song.wav'] (101, 96)
     """
-    _check(timeout)
+    _check(clips, timeout)
     prepared = _settings.prepare(front_end)
     storage = make_storage(stored_as, prepared)
     settings = _settings.describe(front_end, prepared, storage.described())
     folder = Path(out).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: not a folder")
     folder.mkdir(parents=True, exist_ok=True)
     with FolderLock(folder):
         open_folder(folder, settings, overwrite=overwrite)
@@ -161,7 +164,12 @@ def extract_features(
     return run.extraction
 
 
-def _check(timeout: float | None) -> None:
+def _check(clips: Any, timeout: float | None) -> None:
+    if isinstance(clips, str | bytes | os.PathLike) or not hasattr(clips, "__iter__"):
+        raise TypeError(
+            f"clips must be an iterable of paths, got {clips!r}; put a single path "
+            "into a list."
+        )
     if timeout is not None and not 0 < timeout < float("inf"):
         raise ValueError(f"timeout must be positive seconds or None, got {timeout!r}.")
 
