@@ -25,13 +25,43 @@ class Cluster(Protocol):
     """What takes clips and gives answers."""
 
     def n_cores(self) -> int:
-        """Count the cores that there are now."""
+        """Count the cores that there are now.
+
+        Returns
+        -------
+        n_cores : int
+            Zero while there are no workers.
+        """
 
     def submit(self, *arguments: Any) -> Any:
-        """Have a clip extracted; give what names it to `wait`."""
+        """Have a clip extracted.
+
+        Parameters
+        ----------
+        *arguments : Any
+            Those of `skhrmel._supervisor.extract_clip`.
+
+        Returns
+        -------
+        ticket : Any
+            What `wait` gives back.
+        """
 
     def wait(self) -> tuple[Any, Answer | str]:
-        """Wait for any clip; give its name, and its answer or why there is none."""
+        """Wait for any clip.
+
+        Returns
+        -------
+        ticket : Any
+            That of the clip.
+        answer : dict or str
+            Its answer, or why the cluster has given it up.
+
+        Raises
+        ------
+        WorkerError
+            If the cluster has lost all that it was given.
+        """
 
     def cancel(self) -> None:
         """Forget what was submitted."""
@@ -173,10 +203,12 @@ def cluster_answers(
     ----------
     cluster : Cluster
         The cluster.
-    run, setup, timeout : str, bytes, float or None
+    run, setup : str and bytes
         As for `skhrmel._supervisor.extract_clip`.
     requests : iterator of dict
         The clips; two for each core are asked for in advance.
+    timeout : float or None
+        Seconds that a clip may take.
 
     Yields
     ------

@@ -129,11 +129,12 @@ def _search_folder(
         if links:
             search.ignored["links to folders"] += len(links)
         for name in sorted(names):
-            file = Path(parent, name)
-            if file.suffix.lower() in AUDIO_SUFFIXES:
-                yield file
+            # Not by pathlib, as there may be a million.
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+            if suffix in AUDIO_SUFFIXES:
+                yield Path(parent, name)
             else:
-                search.ignored[file.suffix.lower() or "no suffix"] += 1
+                search.ignored[suffix.rstrip(".") or "no suffix"] += 1
 
 
 def _is_same(folder: Path, other: str | os.PathLike[str] | None) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -152,3 +154,69 @@ print(json.dumps([len(killed), extraction.n_done]))
 def test_a_ray_worker_that_is_killed(music, undisturbed, tmp_path):
     assert run(RAY, tmp_path, music, tmp_path / "out") == [1, 12]
     assert contents(tmp_path / "out") == undisturbed
+
+
+GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "extraction.md"
+
+
+def block_of_the_guide(word):
+    """The lines of Python in the guide that hold a word."""
+    blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.M | re.S)
+    (block,) = (block for block in blocks if word in block)
+    return block
+
+
+def slurm_answers():
+    if shutil.which("sbatch") is None:
+        return False
+    process = subprocess.run(["sinfo", "-h"], capture_output=True, timeout=30)
+    return process.returncode == 0 and process.stdout != b""
+
+
+@pytest.mark.skipif(
+    find_spec("dask_jobqueue") is None or not slurm_answers(),
+    reason="no Slurm answers, or dask-jobqueue is not installed",
+)
+def test_the_lines_of_the_guide_on_slurm(music, undisturbed, tmp_path):
+    """Real jobs, of which one is cancelled while it works."""
+    code = block_of_the_guide("SLURMCluster")
+    for documented, here in (
+        ("cores=16, processes=16", "cores=1, processes=1, interface='lo'"),
+        ('memory="32GB", walltime="12:00:00"', 'memory="1GB", walltime="00:10:00"'),
+        ("jobs=20", "jobs=2"),
+        ('"/shared/features")', f'"out", root="{music}", callback=cancel)'),
+    ):
+        assert code.count(documented) == 1
+        code = code.replace(documented, here)
+    cancel = """
+import json, subprocess
+lines, cancelled = [], []
+def cancel(line, extraction):
+    lines.append(line)
+    jobs = subprocess.check_output(
+        ["squeue", "-h", "-n", "dask-worker", "-t", "R", "-o", "%i"], text=True
+    ).split()
+    if not cancelled and len(jobs) == 2:
+        subprocess.run(["scancel", jobs[0]], check=True)
+        cancelled.append(jobs[0])
+"""
+    report = "    print(json.dumps([len(cancelled), len(lines)]))\n"
+    listed = "".join(f"{path}\n" for path in sorted(music.iterdir()))
+    (tmp_path / "songs.txt").write_text(listed)
+    assert run(f"{cancel}\n{code}\n{report}", tmp_path)[1] == 12
+    assert contents(tmp_path / "out") == undisturbed
+
+
+def test_the_lines_of_the_guide_on_kubernetes():
+    """What can be checked without one: the description of the cluster."""
+    pytest.importorskip("dask_kubernetes", reason="dask-kubernetes is not installed")
+    code = block_of_the_guide("KubeCluster").partition("cluster = ")[0]
+    names = {}
+    exec(code, names)
+    spec = names["spec"]
+    assert (spec["kind"], spec["spec"]["worker"]["replicas"]) == ("DaskCluster", 320)
+    pod = spec["spec"]["worker"]["spec"]
+    (mount,) = pod["containers"][0]["volumeMounts"]
+    (volume,) = pod["volumes"]
+    assert mount["name"] == volume["name"]
+    json.dumps(spec)
