@@ -1,9 +1,22 @@
 """The manifest's line of one clip."""
 
-from pathlib import Path
+import os
 from typing import Any
 
 Line = dict[str, Any]
+
+# What the fields hold that somebody relies on, in all lines and in those of clips that
+# are done.
+_KINDS = {"name": str, "path": str, "status": str, "front_end": str}
+_KINDS_IF_DONE = {
+    "size": int,
+    "mtime_ns": int,
+    "duration": int | float,
+    "shape": list,
+    "dtype": str,
+    "features": str,
+}
+_DTYPES = ("float32", "float16", "uint8", "uint16")
 
 
 def new_line(request: dict[str, Any]) -> Line:
@@ -35,9 +48,49 @@ def new_line(request: dict[str, Any]) -> Line:
         "frames": None,
         "shape": None,
         "dtype": None,
+        "scale": None,
+        "clipped": None,
         "features": None,
         "front_end": request["settings"],
     }
+
+
+def check_line(line: Any) -> None:
+    """Check what was read from a file, which somebody may have edited.
+
+    Parameters
+    ----------
+    line : Any
+        What should be a line.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the message says why.
+    """
+    if not isinstance(line, dict):
+        raise ValueError("not an object")
+    _check_kinds(line, _KINDS)
+    if not {"", ".", ".."}.isdisjoint(line["name"].split("/")):
+        raise ValueError(f"'name' is {line['name']!r}, no path below a folder")
+    if line["status"] == "done":
+        _check_kinds(line, _KINDS_IF_DONE)
+        _check_array(line)
+    elif line["status"] != "failed":
+        raise ValueError(f"'status' is {line['status']!r}")
+
+
+def _check_kinds(line: Line, kinds: dict[str, Any]) -> None:
+    for key, kind in kinds.items():
+        if not isinstance(line.get(key, ...), kind):
+            raise ValueError(f"{key!r} is {line.get(key, 'not there')!r}")
+
+
+def _check_array(line: Line) -> None:
+    if line["dtype"] not in _DTYPES:
+        raise ValueError(f"'dtype' is {line['dtype']!r}")
+    if not all(isinstance(n, int) and n >= 0 for n in line["shape"]):
+        raise ValueError(f"'shape' is {line['shape']!r}")
 
 
 def failed_line(request: dict[str, Any], error: str) -> Line:
@@ -74,7 +127,7 @@ def stamp(path: str) -> tuple[int | None, int | None]:
         When it was changed, in nanoseconds since 1970.
     """
     try:
-        status = Path(path).stat()
+        status = os.stat(path)  # noqa: PTH116  # a million times
     except (OSError, ValueError):
         return None, None
     return status.st_size, status.st_mtime_ns

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from pathlib import Path
 
 #: Folder of the feature files inside the output folder.
 FEATURES = "features"
@@ -12,6 +11,10 @@ FEATURES = "features"
 _OUTSIDE = "_outside"
 # Names of files are this long at most, in bytes, on nearly all file systems.
 _LONGEST = 255
+# Whole paths have 4096 bytes at most on Linux, of which the output folder needs some.
+_LONGEST_PATH = 2048
+# 128 bits, so that nobody finds two names of the same mark.
+_MARK = re.compile(rb"~[0-9a-f]{32}(\.npy)?$")
 
 
 def clip_name(path: str, root: str | None) -> str:
@@ -45,9 +48,10 @@ def clip_name(path: str, root: str | None) -> str:
 
 
 def _parts(path: str) -> list[str]:
-    whole = Path(path)
-    drive = re.sub(r"[/\\:]+", "_", whole.drive)
-    return [drive] * bool(drive) + list(whole.relative_to(whole.anchor).parts)
+    # By hand: a million paths through pathlib take half a minute.
+    drive, rest = os.path.splitdrive(path)
+    parts = [part for part in rest.split(os.sep) if part]  # noqa: PTH206
+    return [re.sub(r"[/\\:]+", "_", drive), *parts] if drive else parts
 
 
 def feature_file(name: str) -> str:
@@ -66,15 +70,23 @@ def feature_file(name: str) -> str:
     # A folder named "x.wav.npy" must not be in the way of the features of "x.wav".
     *folders, last = name.split("/")
     folders = [re.sub(r"(\.npy_*)$", r"\1_", folder) for folder in folders]
-    return "/".join(map(_shortened, [FEATURES, *folders, f"{last}.npy"]))
+    file = "/".join(map(_shortened, [FEATURES, *folders, f"{last}.npy"]))
+    if len(os.fsencode(file)) <= _LONGEST_PATH:
+        return file
+    # A folder of a name that no other clip's can have, as it would be marked once more.
+    mark = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+    return f"{FEATURES}/{'~' * (_LONGEST - 33)}~{mark}/{mark}.npy"
 
 
 def _shortened(part: str) -> str:
     encoded = os.fsencode(part)
-    if len(encoded) <= _LONGEST:
+    # What looks shortened is marked as well, lest it be another's shortened name.
+    looks_short = len(encoded) == _LONGEST and _MARK.search(encoded)
+    if len(encoded) <= _LONGEST and not looks_short:
         return part
-    mark = f"~{hashlib.sha256(encoded).hexdigest()[:16]}"
+    mark = f"~{hashlib.sha256(encoded).hexdigest()[:32]}"
     suffix = ".npy" if part.endswith(".npy") else ""
-    kept = encoded[: _LONGEST - len(mark) - len(suffix)]
-    # Not in the middle of a character.
-    return os.fsencode(kept.decode(errors="ignore") + mark + suffix).decode()
+    room = _LONGEST - len(mark) - len(suffix)
+    # Not in the middle of a character; as long in any case, as that tells it is short.
+    kept = encoded[:room].decode(errors="ignore")
+    return kept + "~" * (room - len(kept.encode())) + mark + suffix

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from skhrmel._extract_report import Reporter, print_summary
 from skhrmel._front_end import AudioFrontEnd
+from skhrmel._path_list import can_be_read_again, read_paths
 from skhrmel._saved_front_end import read_front_end
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.audio import RESAMPLERS
@@ -65,6 +66,11 @@ def add_parser(subparsers: Any) -> None:
         "--list", metavar="FILE", help="text file of paths, one a line; - is the input"
     )
     parser.add_argument(
+        "--null",
+        action="store_true",
+        help="paths in the list end with a null byte, as those of find -print0",
+    )
+    parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the features"
     )
     parser.add_argument(
@@ -89,7 +95,11 @@ def add_parser(subparsers: Any) -> None:
         help="end the process of a clip that takes longer",
     )
     parser.add_argument(
-        "--float16", action="store_true", help="store half the bytes a number"
+        "--dtype",
+        choices=("float32", "float16", "uint8", "uint16"),
+        default="float32",
+        help="numbers on disk; uint8 and uint16 are codes over the range of each clip "
+        "(default: float32)",
     )
     parser.add_argument(
         "--sha256", action="store_true", help="record the digest of each audio file"
@@ -148,9 +158,7 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         fail("give at least one PATH or --list")
     try:
         front_end = _front_end(args)
-        total = (
-            None if args.list == "-" else sum(1 for _ in _clips(args, AudioSearch()))
-        )
+        total = _total(args)
     except (ValueError, OSError) as error:
         fail(str(error))
     search = AudioSearch()
@@ -162,7 +170,7 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
                 reporter.counted(_clips(args, search)),
                 args.out,
                 root=args.root or _common_root(args),
-                stored_as="float16" if args.float16 else "float32",
+                stored_as=args.dtype,
                 sha256=args.sha256,
                 n_jobs=args.n_jobs,
                 timeout=args.timeout,
@@ -219,22 +227,23 @@ def _transformer(inner: dict[str, Any], sr: float) -> Any:
     return LogMelTransformer(sr=sr, **inner | {"n_mels": inner["n_mels"][0]})
 
 
+def _total(args: argparse.Namespace) -> int | None:
+    """Count the clips, unless their list can be read only once."""
+    if args.list is not None and not can_be_read_again(args.list):
+        return None
+    return sum(1 for _ in _clips(args, AudioSearch()))
+
+
 def _clips(args: argparse.Namespace, search: AudioSearch) -> Iterator[str | Path]:
-    yield from walk_audio(args.paths, search)
-    if args.list == "-":
-        yield from _lines(sys.stdin.buffer)
-    elif args.list is not None:
-        with Path(args.list).open("rb") as file:
-            yield from _lines(file)
-
-
-def _lines(file: Any) -> Iterator[str]:
-    for line in file:
-        # Bytes, since a name need not be text; and no more than the end of the line is
-        # taken off, since it may end with a space.
-        name = line.removesuffix(b"\n").removesuffix(b"\r")
-        if name:
-            yield os.fsdecode(name)
+    yield from walk_audio(args.paths, search, leave_out=args.out)
+    if args.list is None:
+        return
+    is_empty = True
+    for path in read_paths(args.list, null=args.null):
+        is_empty = False
+        yield path
+    if is_empty:
+        search.problems[args.list] = "no paths in this list"
 
 
 def _common_root(args: argparse.Namespace) -> str | None:

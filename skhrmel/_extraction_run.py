@@ -15,10 +15,11 @@ from joblib import Parallel, delayed
 
 from skhrmel import _manifest
 from skhrmel._clip_line import Line, stamp
-from skhrmel._clip_names import clip_name
+from skhrmel._clip_names import clip_name, feature_file
+from skhrmel._cluster import cluster_answers, find_cluster
 from skhrmel._feature_files import PARTIAL, size_on_disk
 from skhrmel._manifest import Manifest
-from skhrmel._output_folder import TIMINGS
+from skhrmel._output_folder import TIMINGS, folds_names
 from skhrmel._supervisor import WorkerError, dismiss, extract_clip
 
 # Failures that are kept for the report; all are in the manifest.
@@ -39,6 +40,9 @@ class Extraction:
         Clips without features; their lines in the manifest say why.
     duration : float
         Seconds of audio of the clips that this run has done.
+    n_clipped : int
+        Features that this run has clipped, since they lay outside the range of the
+        quantizer that all clips share.
     seconds : float
         Seconds since the run began.
     failures : dict of str to str
@@ -49,6 +53,7 @@ class Extraction:
     n_earlier: int = 0
     n_failed: int = 0
     duration: float = 0.0
+    n_clipped: int = 0
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -56,6 +61,7 @@ class Extraction:
         if line["status"] == "done":
             self.n_done += 1
             self.duration += line["duration"]
+            self.n_clipped += line["clipped"] or 0
             return
         self.n_failed += 1
         if len(self.failures) < _MOST_FAILURES:
@@ -77,7 +83,7 @@ class Run:
 
     def __init__(self, out: Path, settings: str, root: str | None) -> None:
         self.extraction = Extraction()
-        self.manifest = Manifest(out)
+        self.manifest = Manifest(out, folds=folds_names(out))
         self._out = out
         self._settings = settings
         self._root = root
@@ -112,19 +118,23 @@ class Run:
         answer : dict
             From `skhrmel._supervisor.extract_clip`.
         """
-        # Threads wait for worker processes. A backend that the user has configured has
-        # its own way to run tasks, each of which waits for a process over there.
-        parallel = Parallel(
-            n_jobs=n_jobs,
-            prefer="threads",
-            batch_size=1,
-            pre_dispatch="2 * n_jobs",
-            return_as="generator_unordered",
-        )
-        answers = parallel(
-            delayed(extract_clip)(self._id, setup, request, timeout)
-            for request in self._requests(clips)
-        )
+        requests = self._requests(clips)
+        cluster = find_cluster()
+        if cluster is not None:
+            answers = cluster_answers(cluster, self._id, setup, requests, timeout)
+        else:
+            # Threads wait for worker processes. A backend that the user has configured
+            # runs tasks in its own way, each of which waits for a process over there.
+            answers = Parallel(
+                n_jobs=n_jobs,
+                prefer="threads",
+                batch_size=1,
+                pre_dispatch="2 * n_jobs",
+                return_as="generator_unordered",
+            )(
+                delayed(extract_clip)(self._id, setup, request, timeout)
+                for request in requests
+            )
         try:
             for answer in answers:  # noqa: UP028  # its end must come after ours
                 yield answer
@@ -176,7 +186,10 @@ class Run:
         """Check that neither the clip nor its features have changed since."""
         if line["status"] != "done" or line["front_end"] != self._settings:
             return False
-        size, _ = stamp(str(self._out / line["features"]))
+        if line["features"] != feature_file(line["name"]):
+            # Somebody has edited the manifest.
+            return False
+        size, _ = stamp(f"{self._out}/{line['features']}")
         return (line["size"], line["mtime_ns"]) == stamp(line["path"]) and (
             size == size_on_disk(line["shape"], line["dtype"])
         )
@@ -247,7 +260,10 @@ def absolute(path: str | os.PathLike[str]) -> str:
             f"clips must be paths of files, got {type(path).__name__}; features of "
             "arrays are what AudioFrontEnd.transform gives."
         )
-    place = Path(os.fsdecode(path))
+    text = os.fsdecode(path)
+    if ".." not in text and "\0" not in text:
+        return os.path.abspath(text)  # noqa: PTH100  # a million times
+    place = Path(text)
     if ".." in place.parts:
         try:
             followed = (place if place.name == ".." else place.parent).resolve()

@@ -6,8 +6,9 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -44,7 +45,7 @@ class FeatureWriter:
 
     def __init__(self, out: Path, file: str, dtype: str) -> None:
         self._out = out
-        self._file = file
+        self._target = out / file
         self._dtype = np.dtype(dtype).newbyteorder("<")
         self._channels: list[BinaryIO] = []
         self._paths: list[Path] = []
@@ -66,7 +67,7 @@ class FeatureWriter:
         OutputError
             If it cannot be written.
         """
-        with _output(self._out):
+        with writing_to(self._out):
             if not self._channels:
                 stem = self._out / PARTIAL / uuid4().hex
                 for number in range(len(rows)):
@@ -75,7 +76,7 @@ class FeatureWriter:
                 self._channels[0].write(bytes(_HEADER))
         for channel, new in zip(self._channels, rows, strict=True):
             stored = self._converted(new)
-            with _output(self._out):
+            with writing_to(self._out):
                 channel.write(stored.data)
         self._n_frames += len(rows[0])
         self._n_features = rows[0].shape[1]
@@ -92,7 +93,7 @@ class FeatureWriter:
             raise ValueError(f"a feature of {worst:g} does not fit {self._dtype.name}")
         return stored
 
-    def commit(self, *, axis_of_channels: bool) -> tuple[int, ...]:
+    def commit(self, *, axis_of_channels: bool) -> dict[str, Any]:
         """Put the file in its place, complete and on disk.
 
         Parameters
@@ -102,18 +103,17 @@ class FeatureWriter:
 
         Returns
         -------
-        shape : tuple of int
-            Shape of the array.
+        fields : dict
+            What the manifest's line tells of the file: ``"frames"``, ``"shape"`` and
+            ``"dtype"``.
 
         Raises
         ------
         OutputError
             If it cannot be written.
         """
-        shape: tuple[int, ...] = (self._n_frames, self._n_features)
-        if axis_of_channels:
-            shape = (len(self._channels), *shape)
-        with _output(self._out):
+        shape = self._shape(axis_of_channels)
+        with writing_to(self._out):
             first = self._channels[0]
             for channel, path in zip(self._channels[1:], self._paths[1:], strict=True):
                 channel.close()
@@ -121,22 +121,33 @@ class FeatureWriter:
                     shutil.copyfileobj(rest, first)
             first.seek(0)
             first.write(npy_header(shape, self._dtype))
-            first.flush()
-            os.fsync(first.fileno())
-            first.close()
-            target = self._out / self._file
-            make_folders(self._out, target.parent)
-            self._paths[0].replace(target)
-            sync_folder(target.parent)
-        return shape
+            self._put_in_place(first, self._paths[0])
+        return {
+            "frames": self._n_frames,
+            "shape": list(shape),
+            "dtype": self._dtype.name,
+        }
+
+    def _shape(self, axis_of_channels: bool) -> tuple[int, ...]:
+        shape = (self._n_frames, self._n_features)
+        return (len(self._channels), *shape) if axis_of_channels else shape
+
+    def _put_in_place(self, file: BinaryIO, path: Path) -> None:
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()
+        make_folders(self._out, self._target.parent)
+        path.replace(self._target)
+        sync_folder(self._target.parent)
 
     def discard(self) -> None:
         """Remove the temporary files that are left."""
-        for channel, path in zip(self._channels, self._paths, strict=True):
+        for channel in self._channels:
             # What was still to be written does not fit the disk either; the file is
             # closed nevertheless.
             with suppress(OSError):
                 channel.close()
+        for path in self._paths:
             path.unlink(missing_ok=True)
 
 
@@ -179,7 +190,7 @@ def size_on_disk(shape: Sequence[int], dtype: str) -> int:
     size : int
         In bytes.
     """
-    return _HEADER + int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    return _HEADER + prod(shape) * np.dtype(dtype).itemsize
 
 
 def make_folders(out: Path, folder: Path) -> None:
@@ -252,7 +263,23 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _output(out: Path) -> Iterator[None]:
+def writing_to(out: Path) -> Iterator[None]:
+    """Tell trouble with the output from trouble with a clip.
+
+    Parameters
+    ----------
+    out : Path
+        The output folder.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    OutputError
+        Instead of any OSError.
+    """
     try:
         yield
     except OSError as error:

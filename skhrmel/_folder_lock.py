@@ -1,8 +1,10 @@
 """One run at a time in a folder."""
 
+import errno
 import os
 import socket
 import sys
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +15,9 @@ else:
     import fcntl
 
 _NAME = ".lock"
+# What says that a file system has no locks, as some of clusters, rather than that
+# another run holds it.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class FolderInUseError(RuntimeError):
@@ -47,6 +52,15 @@ class FolderLock:
             try:
                 _lock(descriptor)
             except OSError as error:
+                if error.errno in _NO_LOCKS:
+                    warnings.warn(
+                        f"{self._path.parent}: no file can be locked here "
+                        f"({error.strerror}), so see to it that no other run writes to "
+                        "this folder",
+                        RuntimeWarning,
+                        stacklevel=2,
+                    )
+                    break
                 holder = os.read(descriptor, 200).decode(errors="replace").strip()
                 os.close(descriptor)
                 raise FolderInUseError(

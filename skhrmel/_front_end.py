@@ -27,7 +27,14 @@ from skhrmel._extractor import (
 from skhrmel._layout_cv import HRMelTransformerCV
 from skhrmel._threads import one_blas_thread
 from skhrmel._transformers import HRMelTransformer
-from skhrmel.audio import RESAMPLERS, Channels, Clip, ClipReader, as_channels
+from skhrmel.audio import (
+    RESAMPLERS,
+    AudioError,
+    Channels,
+    Clip,
+    ClipReader,
+    as_channels,
+)
 from skhrmel.framing import Framing, PadMode
 from skhrmel.griffin_lim import InitialPhase, griffin_lim
 
@@ -224,7 +231,8 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         X : sequence of clips
             Each a path to an audio file, an open binary file, or samples of shape
             ``(n_samples,)`` or ``(n_channels, n_samples)`` at the rate `sr`: floats, or
-            int16 and int32, which are scaled to [-1, 1).
+            int16 and int32, which are scaled to [-1, 1). A single array of two axes is
+            refused, since its rows may be clips or channels.
 
         Returns
         -------
@@ -234,6 +242,8 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
 
         Raises
         ------
+        ValueError
+            If `X` is no sequence of clips.
         AudioError
             If a clip cannot be read, is empty or too short for one frame, has samples
             that are not finite, or is at another rate and may not be resampled. The
@@ -264,7 +274,8 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         Parameters
         ----------
         blocks : iterable of array-like of shape (n_samples,) or (n_channels, n_samples)
-            Consecutive blocks of samples at the rate `sr`, of any size; need not end.
+            Consecutive blocks of samples at the rate `sr`, of any size but all of as
+            many channels; need not end.
 
         Yields
         ------
@@ -275,11 +286,12 @@ class AudioFrontEnd(  # type: ignore[call-arg]  # mypy sees no scikit-learn
         Raises
         ------
         AudioError
-            As `transform`, naming the sample.
+            As `transform`, naming the sample; or if a block has another number of
+            channels than the first.
         """
         check_is_fitted(self)
         mixed = (
-            self._reader.mix(as_channels(block, "stream"), "stream") for block in blocks
+            self._reader.mix(block, "stream") for block in _of_equal_channels(blocks)
         )
         for rows in self._extractor().rows(mixed, "stream", eager=True):
             yield self._without_channel_axis(np.stack(rows))
@@ -404,7 +416,27 @@ def _reconstruct(
     return waveforms[0] if wanted == 2 else waveforms
 
 
+def _of_equal_channels(blocks: Iterable[ArrayLike]) -> Iterator[NDArray]:
+    """Give blocks their channel axis, and check that it stays as it is."""
+    n_channels = None
+    for number, block in enumerate(blocks):
+        channels = as_channels(block, f"block {number} of the stream")
+        n_channels = len(channels) if n_channels is None else n_channels
+        if len(channels) != n_channels:
+            raise AudioError(
+                f"block {number} of the stream has {len(channels)} channels, but the "
+                f"first has {n_channels}"
+            )
+        yield channels
+
+
 def _check_sequence(X: Any) -> None:
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "fiu":
+        raise ValueError(
+            f"X must be a sequence of clips, got a single array of shape {X.shape}: "
+            "give [X] if it is one clip of (n_channels, n_samples), or list(X) if each "
+            "row is a clip."
+        )
     if isinstance(X, np.ndarray) and X.ndim < 2 and X.dtype.kind in "fiu":
         raise ValueError(
             f"X must be a sequence of clips, got samples of shape {X.shape}; put a "

@@ -5,33 +5,38 @@ import os
 import sqlite3
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-from skhrmel._clip_line import Line
+from skhrmel._clip_line import Line, check_line
 from skhrmel._feature_files import sync_folder
 
 NAME = "manifest.jsonl"
 # Power may fail at any moment. What a clip's line then loses is done again, so the disk
 # need not be waited for after each.
 _SYNC_SECONDS = 2.0
+# Memory for the table of lines, which a million clips do not quite fill.
+_INDEX_KIB = 1 << 16
 
 
 class Manifest:
     """The lines of a folder of features, on disk as soon as they are added.
 
-    Only the place of each line is remembered, in a table that SQLite moves to a
-    temporary file when it grows: a million clips take no more memory than ten. All
-    methods may be called from any thread.
+    Only the place of each line is remembered, in a table of 64 MB at most, the rest of
+    which SQLite moves to a temporary file. All methods may be called from any thread.
 
     Parameters
     ----------
     out : Path
         The output folder. A manifest in it is continued, without its last line if that
         was torn when a run was killed.
+    folds : bool, default=False
+        Whether names that differ in no more than case, or in how accents are written,
+        are one to the file system.
 
     Raises
     ------
@@ -39,15 +44,19 @@ class Manifest:
         If another line than the last cannot be read.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, folds: bool = False) -> None:
         self._path = out / NAME
+        self._folds = folds
         self._mutex = threading.RLock()
         self._index = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._index.execute("PRAGMA journal_mode = OFF")
+        self._index.execute(f"PRAGMA cache_size = -{_INDEX_KIB}")
         self._index.execute(
-            "CREATE TABLE line (name BLOB PRIMARY KEY, start INTEGER, place INTEGER)"
-            " WITHOUT ROWID"
+            "CREATE TABLE line (name BLOB PRIMARY KEY, start INTEGER, place INTEGER,"
+            " exact BLOB) WITHOUT ROWID"
         )
+        # One transaction without end: nobody else reads this table, nor after a crash.
+        self._index.execute("BEGIN")
         self._n_claimed = 0
         self._size = _whole_lines(self._path)
         try:
@@ -63,15 +72,14 @@ class Manifest:
     def _read(self) -> None:
         if self._size == 0:
             return
-        self._index.execute("BEGIN")
         start = 0
         for line, length in read_lines(self._path):
+            key, exact = self._keys(line["name"])
             self._index.execute(
-                "INSERT OR REPLACE INTO line VALUES (?, ?, NULL)",
-                (_key(line["name"]), start),
+                "INSERT OR REPLACE INTO line VALUES (?, ?, NULL, ?)",
+                (key, start, exact),
             )
             start += length
-        self._index.execute("COMMIT")
 
     def claim(self, name: str) -> tuple[bool, Line | None]:
         """Give the next place to a clip.
@@ -87,17 +95,34 @@ class Manifest:
             Whether it is the first clip of this run with this name.
         line : dict or None
             What an earlier run wrote of it.
+
+        Raises
+        ------
+        ValueError
+            If another clip has the same name as far as the file system can tell.
         """
         with self._mutex:
+            key, exact = self._keys(name)
             row = self._index.execute(
-                "SELECT start, place FROM line WHERE name = ?", (_key(name),)
+                "SELECT start, place, exact FROM line WHERE name = ?", (key,)
             ).fetchone()
-            start, place = row or (None, None)
-            if place is None:
-                self._index.execute(
-                    "INSERT OR REPLACE INTO line VALUES (?, ?, ?)",
-                    (_key(name), start, self._n_claimed),
+            start, place, known = row or (None, None, exact)
+            if known != exact:
+                raise ValueError(
+                    f"{name!r} has the place of another clip: the file system of "
+                    f"{self._path.parent} does not tell upper from lower case, or how "
+                    "accents are written; choose a folder elsewhere"
                 )
+            if row is None:
+                self._index.execute(
+                    "INSERT INTO line VALUES (?, NULL, ?, ?)",
+                    (key, self._n_claimed, exact),
+                )
+            elif place is None:
+                self._index.execute(
+                    "UPDATE line SET place = ? WHERE name = ?", (self._n_claimed, key)
+                )
+            if place is None:
                 self._n_claimed += 1
             return place is None, None if start is None else self._line_at(start)
 
@@ -127,7 +152,7 @@ class Manifest:
                 raise
             self._index.execute(
                 "UPDATE line SET start = ? WHERE name = ?",
-                (self._size, _key(line["name"])),
+                (self._size, self._keys(line["name"])[0]),
             )
             self._size += len(encoded)
 
@@ -169,6 +194,13 @@ class Manifest:
                 with self._journal:
                     self._journal.flush()
                     os.fsync(self._journal.fileno())
+
+    def _keys(self, name: str) -> tuple[bytes, bytes | None]:
+        """Give what names a clip, and what else tells it from others, if need be."""
+        if not self._folds:
+            return _digest(name), None
+        folded = unicodedata.normalize("NFC", name).casefold()
+        return _digest(unicodedata.normalize("NFC", folded)), _digest(name)
 
     def _line_at(self, start: int) -> Line:
         self._lines.seek(start)
@@ -230,11 +262,12 @@ def read_lines(path: Path) -> Iterator[tuple[Line, int]]:
                 return
             try:
                 line = json.loads(encoded)
-                line["name"], line["status"]
-            except (ValueError, KeyError, TypeError) as error:
+                check_line(line)
+            except (ValueError, RecursionError) as error:
                 raise ValueError(
                     f"{path}: line {number} is no line of a manifest: "
-                    f"{encoded[:60]!r}. Remove it, and its clip is done again."
+                    f"{encoded[:60]!r} ({error}). Remove it, and its clip is done "
+                    "again."
                 ) from error
             yield line, len(encoded)
 
@@ -256,6 +289,6 @@ def _whole_lines(path: Path) -> int:
     return 0
 
 
-def _key(name: str) -> bytes:
+def _digest(name: str) -> bytes:
     # As names may hold bytes that are no text, which SQLite would refuse.
     return blake2b(os.fsencode(name), digest_size=16).digest()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,14 @@ def open_folder(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> N
     SettingsError
         If it holds features of other settings.
     ValueError
-        If it holds something else.
+        If it holds something else, or links in the place of what is written.
     """
+    for name in (SETTINGS, MANIFEST, TIMINGS, PARTIAL, FEATURES):
+        if (folder / name).is_symlink():
+            raise ValueError(
+                f"{folder / name} is a link, through which the output would leave the "
+                "folder"
+            )
     shutil.rmtree(folder / PARTIAL, ignore_errors=True)
     recorded = folder / SETTINGS
     if recorded.exists():
@@ -54,6 +61,27 @@ def open_folder(folder: Path, settings: dict[str, Any], *, overwrite: bool) -> N
         write_whole(recorded, f"{text}\n".encode())
     (folder / PARTIAL).mkdir()
     (folder / FEATURES).mkdir(exist_ok=True)
+
+
+def folds_names(folder: Path) -> bool:
+    """Find out whether a file system takes different names for one.
+
+    Parameters
+    ----------
+    folder : Path
+        Made ready by `open_folder`.
+
+    Returns
+    -------
+    folds : bool
+        Whether names that differ in case, or in how accents are written, are one.
+    """
+    probe = folder / PARTIAL / "\N{LATIN SMALL LETTER E WITH ACUTE}"
+    probe.touch()
+    others = (probe.name.upper(), unicodedata.normalize("NFD", probe.name))
+    found = any(probe.with_name(other).exists() for other in others)
+    probe.unlink()
+    return found
 
 
 def _empty(folder: Path) -> None:

@@ -87,7 +87,7 @@ def prepare(front_end: AudioFrontEnd) -> AudioFrontEnd:
 
 
 def describe(
-    front_end: AudioFrontEnd, prepared: AudioFrontEnd, stored_as: str
+    front_end: AudioFrontEnd, prepared: AudioFrontEnd, storage: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Describe a front end as data.
 
@@ -97,14 +97,14 @@ def describe(
         The user's.
     prepared : AudioFrontEnd
         What `prepare` makes of it.
-    stored_as : str
-        Type of the numbers on disk.
+    storage : mapping
+        How the features are stored, from `skhrmel._storage.Storage.described`.
 
     Returns
     -------
     settings : dict
         ``"parameters"`` with nested estimators as dicts with their ``"class"``,
-        ``"stored_as"``, ``"learned"`` (a digest of what the transformer has learned, or
+        `storage`, ``"learned"`` (a digest of what the transformer has learned, or
         None), ``"hash"`` of all these, ``"versions"`` and ``"feature_names"``.
 
     Raises
@@ -116,7 +116,7 @@ def describe(
         "parameters": _described(front_end, "front_end")
         # What None stands for.
         | {"transformer": _described(front_end._make_transformer(), "transformer")},
-        "stored_as": stored_as,
+        **storage,
         "learned": None,
     }
     if not isinstance(prepared.transformer_, BaseMelTransformer):
@@ -162,13 +162,17 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         Such as ``"parameters.hop_length: 441, now 512"``; empty if all is the same.
     """
     before, after = _flat(old), _flat(new)
-    return [
+    found = [
         f"{key}: {before.get(key, 'not there')!r}, now {after.get(key, 'not there')!r}"
         for key in {**before, **after}
         if key != "hash"
         and not key.startswith("feature_names")
         and (key not in before or key not in after or before[key] != after[key])
     ]
+    if not found and old["hash"] != new["hash"]:
+        # Somebody has edited the file.
+        found.append(f"hash: {old['hash']!r}, now {new['hash']!r}")
+    return found
 
 
 def front_end_from_parameters(parameters: Any) -> AudioFrontEnd:

@@ -276,7 +276,7 @@ def pack_setup(**content: Any) -> bytes:
     Parameters
     ----------
     **content : Any
-        ``versions``, ``front_end`` (pickled), ``out``, ``stored_as`` and ``sha256``.
+        ``versions``, ``front_end`` (pickled), ``out``, ``storage`` and ``sha256``.
 
     Returns
     -------

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from skhrmel._clip_line import Line, new_line
 from skhrmel._clip_names import feature_file
 from skhrmel._extractor import one_thread_in_a_worker
-from skhrmel._feature_files import FeatureWriter, OutputError
+from skhrmel._feature_files import OutputError
 from skhrmel._front_end import AudioFrontEnd
 from skhrmel._settings import versions
+from skhrmel._storage import Storage
 
 # A worker that nobody asks for anything ends; its supervisor starts another one when
 # there is work again. On a cluster nobody tells workers that the last clip is done.
@@ -109,7 +110,7 @@ def _prepare(setup: dict[str, Any]) -> "ClipExtraction":
     # Code is compiled or loaded now, and not while the first clip's time runs.
     front_end.transform([np.zeros((2, 4 * front_end.n_fft), dtype=np.float32)])
     return ClipExtraction(
-        front_end, Path(setup["out"]), setup["stored_as"], setup["sha256"]
+        front_end, Path(setup["out"]), setup["storage"], setup["sha256"]
     )
 
 
@@ -122,19 +123,19 @@ class ClipExtraction:
         Fitted.
     out : Path
         The output folder.
-    stored_as : str
-        Type of the numbers on disk.
+    storage : Storage
+        How the features are stored.
     sha256 : bool
         Whether to take the digest of each file.
     """
 
     def __init__(
-        self, front_end: AudioFrontEnd, out: Path, stored_as: str, sha256: bool
+        self, front_end: AudioFrontEnd, out: Path, storage: Storage, sha256: bool
     ) -> None:
         self._reader = front_end._make_reader()
         self._extractor = front_end._extractor()
         self._out = out
-        self._stored_as = stored_as
+        self._storage = storage
         self._sha256 = sha256
 
     def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +171,7 @@ class ClipExtraction:
         file = feature_file(line["name"])
         path = line["path"]
         clip = _CountedClip(line)
-        writer = FeatureWriter(self._out, file, self._stored_as)
+        writer = self._storage.writer(self._out, file)
         try:
             with one_thread_in_a_worker():
                 blocks = self._reader.blocks(path, inspect=clip.inspect)
@@ -179,17 +180,15 @@ class ClipExtraction:
             if self._sha256:
                 with Path(path).open("rb") as content:
                     line["sha256"] = file_digest(content, "sha256").hexdigest()
-            shape = writer.commit(axis_of_channels=self._reader.channels != "mono")
+            stored = writer.commit(axis_of_channels=self._reader.channels != "mono")
         finally:
             writer.discard()
         line |= {
             "status": "done",
             "duration": round(clip.n_samples / self._reader.sr, 6),
             "note": clip.note(self._reader.sr),
-            "frames": shape[-2],
-            "shape": list(shape),
-            "dtype": self._stored_as,
             "features": file,
+            **stored,
         }
 
 

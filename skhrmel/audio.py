@@ -24,6 +24,9 @@ RESAMPLERS = ("soxr_vhq", "soxr_hq", "soxr_mq", "soxr_lq", "soxr_qq")
 _BLOCK_SAMPLES = 1 << 16
 _ARRAY_SAMPLES = 1 << 20
 
+# Bytes of a name, of which libsndfile has room for a thousand.
+_LONGEST_NAME = 1000
+
 # A header that claims 1 Hz would turn a second into half a day.
 _PLAUSIBLE_RATES = (1_000, 1_000_000)
 
@@ -283,6 +286,8 @@ def _opened(clip: Any, label: str) -> Iterator[soundfile.SoundFile]:
             _check_regular(Path(clip))
             # As bytes, since soundfile refuses names that are not valid text.
             clip = os.fsencode(clip) if os.name == "posix" else os.fspath(clip)
+            if len(clip) > _LONGEST_NAME:
+                clip = os.open(clip, os.O_RDONLY)
         with soundfile.SoundFile(clip) as file:
             yield file
     except TypeError as error:

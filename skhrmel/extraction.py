@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from joblib import wrap_non_picklable_objects
 from sklearn.base import clone
@@ -17,7 +18,9 @@ from skhrmel._extraction_run import Extraction, Run, absolute
 from skhrmel._folder_lock import FolderInUseError, FolderLock
 from skhrmel._front_end import AudioFrontEnd
 from skhrmel._output_folder import SettingsError, open_folder
+from skhrmel._quantizer import UniformQuantizer
 from skhrmel._settings import front_end_from_parameters
+from skhrmel._storage import make_storage
 from skhrmel._supervisor import WorkerError, pack_setup
 
 __all__ = [
@@ -31,8 +34,6 @@ __all__ = [
     "load_features",
 ]
 
-_STORED_AS = ("float32", "float16")
-
 
 def extract_features(
     front_end: AudioFrontEnd,
@@ -40,7 +41,7 @@ def extract_features(
     out: str | os.PathLike[str],
     *,
     root: str | os.PathLike[str] | None = None,
-    stored_as: str = "float32",
+    stored_as: str | UniformQuantizer = "float32",
     sha256: bool = False,
     n_jobs: int | None = None,
     timeout: float | None = None,
@@ -72,8 +73,13 @@ def extract_features(
     root : path-like or None, default=None
         Folder that the tree of features begins at; None is the root of the file system.
         Clips elsewhere go to ``features/_outside/`` by their absolute path.
-    stored_as : {"float32", "float16"}, default="float32"
-        Type of the numbers on disk.
+    stored_as : {"float32", "float16", "uint8", "uint16"} or UniformQuantizer, \
+            default="float32"
+        Type of the numbers on disk. ``"uint8"`` and ``"uint16"`` quantise each clip
+        over its own range in each band, so nothing is clipped and a clip's file
+        depends on no other clip. A `UniformQuantizer` that was fitted to features gives
+        all clips its range, and equal codes an equal meaning in all of them; values
+        beyond it are clipped, and counted in the manifest.
     sha256 : bool, default=False
         Whether the manifest holds the digest of each audio file, beside its size and
         time of change.
@@ -127,10 +133,13 @@ def extract_features(
     ...     print(extraction.n_done, names, arrays[0].shape)
     1 ['song.wav'] (101, 96)
     """
-    _check(stored_as, timeout)
+    _check(clips, timeout)
     prepared = _settings.prepare(front_end)
-    settings = _settings.describe(front_end, prepared, stored_as)
+    storage = make_storage(stored_as, prepared)
+    settings = _settings.describe(front_end, prepared, storage.described())
     folder = Path(out).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: not a folder")
     folder.mkdir(parents=True, exist_ok=True)
     with FolderLock(folder):
         open_folder(folder, settings, overwrite=overwrite)
@@ -138,7 +147,7 @@ def extract_features(
             versions=settings["versions"],
             front_end=_packed(prepared),
             out=str(folder),
-            stored_as=stored_as,
+            storage=storage,
             sha256=sha256,
         )
         run = Run(folder, settings["hash"], None if root is None else absolute(root))
@@ -155,9 +164,12 @@ def extract_features(
     return run.extraction
 
 
-def _check(stored_as: str, timeout: float | None) -> None:
-    if stored_as not in _STORED_AS:
-        raise ValueError(f"stored_as must be one of {_STORED_AS}, got {stored_as!r}.")
+def _check(clips: Any, timeout: float | None) -> None:
+    if isinstance(clips, str | bytes | os.PathLike) or not hasattr(clips, "__iter__"):
+        raise TypeError(
+            f"clips must be an iterable of paths, got {clips!r}; put a single path "
+            "into a list."
+        )
     if timeout is not None and not 0 < timeout < float("inf"):
         raise ValueError(f"timeout must be positive seconds or None, got {timeout!r}.")
 

@@ -69,7 +69,10 @@ def find_audio(paths: Iterable[str | os.PathLike[str]]) -> AudioSearch:
 
 
 def walk_audio(
-    paths: Iterable[str | os.PathLike[str]], search: AudioSearch
+    paths: Iterable[str | os.PathLike[str]],
+    search: AudioSearch,
+    *,
+    leave_out: str | os.PathLike[str] | None = None,
 ) -> Iterator[Path]:
     """Find audio files one after another, however many there are.
 
@@ -79,6 +82,8 @@ def walk_audio(
         As for `find_audio`.
     search : AudioSearch
         Is told what is ignored and which paths cannot be searched.
+    leave_out : path-like or None, default=None
+        A folder inside others that is not searched, such as that of the output.
 
     Yields
     ------
@@ -88,16 +93,18 @@ def walk_audio(
     for path in paths:
         name = os.fspath(path)
         try:
-            yield from _find(name, search)
+            yield from _find(name, search, leave_out)
         except OSError as error:
             search.problems[name] = str(error.strerror).lower()
 
 
-def _find(name: str, search: AudioSearch) -> Iterator[Path]:
+def _find(
+    name: str, search: AudioSearch, leave_out: str | os.PathLike[str] | None
+) -> Iterator[Path]:
     path = Path(name).expanduser()
     if name and path.is_dir():
         is_empty = True
-        for file in _search_folder(path, search):
+        for file in _search_folder(path, search, leave_out):
             is_empty = False
             yield file
         if is_empty:
@@ -108,18 +115,30 @@ def _find(name: str, search: AudioSearch) -> Iterator[Path]:
         search.problems[name or "''"] = "no such file or folder"
 
 
-def _search_folder(folder: Path, search: AudioSearch) -> Iterator[Path]:
+def _search_folder(
+    folder: Path, search: AudioSearch, leave_out: str | os.PathLike[str] | None
+) -> Iterator[Path]:
     def report(error: OSError) -> None:
         search.problems[str(error.filename)] = str(error.strerror).lower()
 
     for parent, folders, names in os.walk(folder, onerror=report):
-        folders.sort()
+        folders[:] = sorted(
+            name for name in folders if not _is_same(Path(parent, name), leave_out)
+        )
         links = [name for name in folders if Path(parent, name).is_symlink()]
         if links:
             search.ignored["links to folders"] += len(links)
         for name in sorted(names):
-            file = Path(parent, name)
-            if file.suffix.lower() in AUDIO_SUFFIXES:
-                yield file
+            # Not by pathlib, as there may be a million.
+            suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+            if suffix in AUDIO_SUFFIXES:
+                yield Path(parent, name)
             else:
-                search.ignored[file.suffix.lower() or "no suffix"] += 1
+                search.ignored[suffix.rstrip(".") or "no suffix"] += 1
+
+
+def _is_same(folder: Path, other: str | os.PathLike[str] | None) -> bool:
+    try:
+        return other is not None and folder.samefile(other)
+    except OSError:
+        return False

@@ -84,7 +84,7 @@ def test_failures_are_named_with_status_1(folder, tmp_path, capsys):
 def test_a_list_of_paths(folder, tmp_path, monkeypatch, capsys):
     listed = tmp_path / "list.txt"
     listed.write_bytes(os.fsencode(f"{folder}/a.wav\r\n\n{folder}/sub/c.ogg"))
-    arguments = ["--root", folder, "--sha256", "--float16"]
+    arguments = ["--root", folder, "--sha256", "--dtype", "float16"]
     assert extract("--list", listed, *arguments, "--out", tmp_path / "one") == 0
     monkeypatch.setattr("sys.stdin", listed.open())
     assert extract("--list", "-", *arguments, "--out", tmp_path / "two") == 0
@@ -94,6 +94,48 @@ def test_a_list_of_paths(folder, tmp_path, monkeypatch, capsys):
         assert arrays[0].dtype == np.float16
     assert len((tmp_path / "one" / "manifest.jsonl").read_text().split("sha256")) == 3
     sys.stdin.close()
+
+
+def test_lists_that_can_be_read_only_once(folder, tmp_path, capsys):
+    """A shell's <(...), a named pipe, and paths that no line can hold."""
+    odd = tmp_path / "in"
+    odd.mkdir()
+    (odd / "two\nlines .wav").write_bytes((folder / "a.wav").read_bytes())
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    listed = ["find", str(odd), "-name", "*.wav", "-print0"]
+    for number, shell in enumerate((f"find ... > {pipe} &", "--list <(find ...)")):
+        out = tmp_path / str(number)
+        if shell.startswith("find"):
+            find = subprocess.Popen(["sh", "-c", f'exec "$@" > {pipe}', "", *listed])
+            name = pipe
+        else:
+            find = subprocess.Popen(listed, stdout=subprocess.PIPE)
+            name = f"/dev/fd/{find.stdout.fileno()}"
+        with find:
+            assert extract("--list", name, "--null", "--root", odd, "--out", out) == 0
+        assert load_features(out).names == ["two\nlines .wav"]
+    capsys.readouterr()
+    assert extract("--list", "/dev/null", "--out", tmp_path / "none", "-q") == 1
+    assert capsys.readouterr().out == "Failed: /dev/null: no paths in this list\n"
+
+
+def test_an_output_folder_among_the_clips(folder, tmp_path, capsys):
+    """It is not searched, and may not be the folder of the clips itself."""
+    music = tmp_path / "music"
+    music.mkdir()
+    (music / "a.wav").hardlink_to(folder / "a.wav")
+    (music / "loop").symlink_to(music)
+    (music / "loop.wav").symlink_to("loop.wav")
+    for _ in range(2):
+        assert extract(music, "--out", music / "sub", "-q") == 1
+        assert capsys.readouterr().out == f"Failed: {music}/loop.wav: broken link\n"
+    assert load_features(music / "sub").names == ["a.wav"]
+    extract(music, "--out", music / "sub")
+    assert "names: 1 x links to folders\n" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as error:
+        extract(music, "--out", music)
+    assert error.value.code == 2
 
 
 def test_the_front_end_by_flags_and_by_file(folder, tmp_path):
@@ -176,6 +218,8 @@ def test_a_saved_estimator(folder, tmp_path, capsys):
         ),
         (["a.wav", "--out", str(Path(__file__).parent)], "nor a folder of features"),
         (["--list", "/no/such.txt", "--out", "x"], "No such file"),
+        (["--list", "/", "--out", "x"], "/ is a folder, not a list of paths"),
+        (["a.wav", "--out", __file__], "not a folder"),
     ],
 )
 def test_wrong_usage_has_status_2(arguments, message, tmp_path, monkeypatch, capsys):
@@ -199,8 +243,9 @@ def test_other_settings_have_status_2(folder, tmp_path, capsys):
 
 
 def test_a_folder_that_cannot_be_written_to(folder, capsys):
-    assert extract(folder / "a.wav", "--out", "/proc/self") == 1
-    assert "cannot be written to" in capsys.readouterr().err
+    for out in ("/proc/self", "/proc/self/new"):
+        assert extract(folder / "a.wav", "--out", out) == 1
+        assert "cannot be written to" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

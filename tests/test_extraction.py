@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -32,6 +34,7 @@ import skhrmel
 from skhrmel import AudioFrontEnd, HRMelTransformer, LogMelTransformer, _processes
 from skhrmel._clip_names import clip_name, feature_file
 from skhrmel._folder_lock import FolderLock
+from skhrmel._output_folder import folds_names
 from skhrmel.compression import decibel
 from skhrmel.extraction import (
     FolderInUseError,
@@ -398,6 +401,49 @@ def test_another_bad_line_is_named(music, files, tmp_path):
             use()
 
 
+@pytest.mark.parametrize(
+    ("edited", "reason"),
+    [
+        ({"path": None}, "'path' is None"),
+        ({"status": "finished"}, "'status' is 'finished'"),
+        ({"name": "../../etc/passwd"}, "no path below a folder"),
+        ({"shape": [101, -96]}, "'shape' is .101, -96."),
+        ({"shape": None}, "'shape' is None"),
+        ({"dtype": "object"}, "'dtype' is 'object'"),
+        ({"mtime_ns": "today"}, "'mtime_ns' is 'today'"),
+    ],
+)
+def test_a_line_that_somebody_has_edited(music, files, tmp_path, edited, reason):
+    extract_features(AudioFrontEnd(), files[:1], tmp_path, root=music)
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), **edited}))
+    with manifest.open("a") as file:
+        file.write("\n")
+    for use in (
+        lambda: load_features(tmp_path),
+        lambda: extract_features(AudioFrontEnd(), files, tmp_path, root=music),
+    ):
+        with pytest.raises(ValueError, match=rf"line 1 is no line .*{reason}"):
+            use()
+
+
+def test_edits_that_cost_no_more_than_the_clip(music, files, undisturbed, tmp_path):
+    """Another place, another size, a lost line, a line twice: done again, once."""
+    out = tmp_path / "out"
+    extract_features(AudioFrontEnd(), files[:5], out, root=music)
+    manifest = out / "manifest.jsonl"
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    lines[0]["features"] = "features/../../elsewhere.npy"
+    lines[1]["size"] += 1
+    del lines[2]
+    lines.append(lines[3])
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    extraction = extract_features(AudioFrontEnd(), files, out, root=music)
+    assert extraction.n_earlier == 2
+    assert lines_of(out) == lines_of(undisturbed)
+    assert len(load_features(out).names) == 12
+
+
 def test_other_settings_are_refused_with_the_difference(music, files, tmp_path):
     extract_features(AudioFrontEnd(), files[:1], tmp_path, root=music)
     before = contents(tmp_path)
@@ -417,6 +463,10 @@ def test_other_settings_are_refused_with_the_difference(music, files, tmp_path):
     whole = recorded.read_text()
     recorded.write_text(whole.replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
     with pytest.raises(SettingsError, match=r"versions.numpy: '1.0', now"):
+        extract_features(AudioFrontEnd(), files, tmp_path, root=music)
+
+    recorded.write_text(re.sub('"hash": "....', '"hash": "0000', whole))
+    with pytest.raises(SettingsError, match=r"hash: '0000"):
         extract_features(AudioFrontEnd(), files, tmp_path, root=music)
 
     extract_features(other, files[:1], tmp_path, root=music, overwrite=True)
@@ -442,6 +492,19 @@ def test_a_second_run_into_one_folder_is_refused(music, files, tmp_path):
         with pytest.raises(FolderInUseError, match=message):
             extract_features(AudioFrontEnd(), files, tmp_path, root=music)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_system_without_locks(music, files, tmp_path, monkeypatch):
+    """As that of some clusters: nobody can be kept out, which is said."""
+
+    def flock(descriptor, operation):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.warns(RuntimeWarning, match="see to it that no other run"):
+        extract_features(AudioFrontEnd(), files[:1], tmp_path, root=music)
+    assert len(load_features(tmp_path).names) == 1
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_a_folder_of_something_else_is_left_alone(files, tmp_path):
@@ -531,7 +594,7 @@ def test_a_generator_that_fails(music, files, tmp_path):
 
 part = st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=300)
 special = st.sampled_from(["_outside", "_outside_", "x", "x.npy", "x.npy_", "é" * 200])
-path = st.lists(part | special, min_size=1, max_size=4).map(
+path = st.lists(part | special, min_size=1, max_size=30).map(
     lambda parts: "/" + "/".join("_" if p in (".", "..") else p for p in parts)
 )
 
@@ -545,9 +608,53 @@ def test_different_paths_have_different_places(one, other, root):
         assert parts[0] == "features"
         assert not {"", ".", ".."} & set(parts)
         assert max(len(os.fsencode(part)) for part in parts) <= 255
+        assert len(os.fsencode(file)) <= 2048
     if one != other:
         assert not (files[0] + "/").startswith(files[1] + "/")
         assert files[0] != files[1]
+
+
+@given(path)
+def test_nobody_can_take_the_place_of_another(one):
+    """By calling a file what the features of another are called."""
+    place = feature_file(clip_name(one, None))
+    other = "/" + place.removeprefix("features/").removesuffix(".npy")
+    if other != one:
+        assert feature_file(clip_name(other, None)) != place
+
+
+def test_a_path_of_thousands_of_bytes(tmp_path, monkeypatch, clips):
+    deep = [f"{number:02d}{'d' * 200}" for number in range(18)]
+    monkeypatch.chdir(tmp_path)
+    for part in deep:
+        Path(part).mkdir()
+        os.chdir(part)
+    soundfile.write("x.wav", clips[0], 44100)
+    clip = "/".join([str(tmp_path), *deep, "x.wav"])
+    out = tmp_path / "out"
+    assert extract_features(AudioFrontEnd(), [clip], out, root=tmp_path).n_done == 1
+    assert load_features(out).names == ["/".join([*deep, "x.wav"])]
+    assert load_features(out).arrays[0].shape == (151, 96)
+
+
+def test_names_that_the_file_system_takes_for_one(tmp_path, monkeypatch):
+    """As on disks of macOS and Windows, and memory cards; here they are told apart."""
+    (tmp_path / ".partial").mkdir()
+    assert not folds_names(tmp_path)
+    monkeypatch.setattr("skhrmel._extraction_run.folds_names", bool)
+    names = ["Song.wav", "b.wav", "song.WAV", "\u00e9.wav", "e\u0301.wav"]
+    for name in names:
+        soundfile.write(tmp_path / name, np.zeros(9000), 44100, format="WAV")
+    clips = [tmp_path / name for name in names]
+    out = tmp_path / "out"
+    for first, second in ((0, 2), (3, 4)):
+        with pytest.raises(ValueError, match="has the place of another clip"):
+            extract_features(AudioFrontEnd(), [clips[first], clips[second]], out)
+        # Of another run, too.
+        with pytest.raises(ValueError, match="has the place of another clip"):
+            extract_features(AudioFrontEnd(), [clips[second]], out)
+    extract_features(AudioFrontEnd(), [clips[0], clips[1], clips[0]], out)
+    assert len(load_features(out).names) == 3
 
 
 def test_nothing_is_written_elsewhere(music, files, tmp_path):
@@ -569,6 +676,12 @@ def test_nothing_is_written_elsewhere(music, files, tmp_path):
         (music / "b" / "trap" / "x.wav").unlink()
         (music / "b" / "trap").rmdir()
     assert list(elsewhere.iterdir()) == []
+    for name in ("manifest.jsonl", "features"):
+        (out / name).rename(elsewhere / name)
+        (out / name).symlink_to(elsewhere / name)
+        with pytest.raises(ValueError, match=f"{name} is a link, through which"):
+            extract_features(AudioFrontEnd(), clips, out, root=music / "b")
+        (out / name).unlink()
 
 
 def test_two_roots_do_not_mix(music, files, tmp_path):
@@ -668,6 +781,8 @@ def test_compressions_are_recorded_by_name(music, files, tmp_path):
         ({"stored_as": "float8"}, ValueError, "stored_as must be one of"),
         ({"timeout": 0}, ValueError, "timeout must be positive seconds or None, got 0"),
         ({"clips": [np.zeros(9)]}, TypeError, "must be paths of files, got ndarray"),
+        ({"clips": "song.wav"}, TypeError, "got 'song.wav'; put a single path into"),
+        ({"clips": Path("song.wav")}, TypeError, "put a single path into a list"),
         ({"front_end": AudioFrontEnd(hop_length=0)}, ValueError, "hop_length"),
     ],
 )
@@ -675,48 +790,3 @@ def test_wrong_arguments(tmp_path, arguments, error, message):
     defaults = {"front_end": AudioFrontEnd(), "clips": [], "out": tmp_path / "out"}
     with pytest.raises(error, match=message):
         extract_features(**defaults | arguments)
-
-
-CLUSTER = """
-import json, os, signal, sys
-from pathlib import Path
-import dask
-from distributed import Client, LocalCluster
-from joblib import parallel_config
-from skhrmel import AudioFrontEnd
-from skhrmel.extraction import extract_features
-root, out = Path(sys.argv[1]), Path(sys.argv[2])
-files = sorted(root.rglob("*.*"))
-if __name__ == "__main__":
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-    ) as cluster, Client(cluster) as client:
-        workers = client.run(os.getpid)
-        lines = []
-        def kill(line, extraction):
-            lines.append(line)
-            if len(lines) == 3:
-                os.kill(list(workers.values())[0], signal.SIGKILL)
-        with parallel_config("dask"):
-            extraction = extract_features(
-                AudioFrontEnd(), iter(files), out, root=root, callback=kill
-            )
-        print(json.dumps([os.getpid(), workers, extraction.n_done]))
-"""
-
-
-def test_a_cluster_one_of_whose_workers_is_killed(music, files, undisturbed, tmp_path):
-    """A real scheduler and worker processes, which write the files themselves."""
-    script = tmp_path / "script.py"
-    script.write_text(CLUSTER)
-    process = subprocess.run(
-        [sys.executable, str(script), str(music), str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert process.returncode == 0, process.stderr
-    pid, workers, n_done = json.loads(process.stdout.splitlines()[-1])
-    assert len({pid, *workers.values()}) == 3
-    assert n_done == 12
-    assert contents(tmp_path / "out") == contents(undisturbed)

@@ -96,6 +96,23 @@ def test_streaming_a_long_clip_equals_the_batch(compression):
     assert_allclose(whole, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("channels", ["mono", "each"])
+def test_a_stream_that_changes_its_channels(stereo, channels):
+    front_end = AudioFrontEnd(channels=channels).fit([])
+    message = "block 2 of the stream has 1 channels, but the first has 2"
+    with pytest.raises(AudioError, match=message):
+        list(front_end.stream([stereo, stereo, stereo[:1]]))
+
+
+def test_a_single_array_of_two_axes_is_ambiguous(stereo):
+    front_end = AudioFrontEnd().fit([])
+    for use in (front_end.transform, AudioFrontEnd().fit):
+        with pytest.raises(ValueError, match=r"single array of shape .2, .*list.X."):
+            use(stereo)
+    assert len(front_end.transform([stereo])) == 1
+    assert len(front_end.transform(list(stereo))) == 2
+
+
 def test_streaming_does_not_wait(clips):
     """A frame comes as soon as its last sample is there, from an endless source."""
 
