@@ -76,13 +76,15 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="page to write (default: report.html)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures to this file"
+    )
     parser.add_argument(
         "--excerpts",
         type=partial(_number, int, 1, 50),
         default=3,
         metavar="N",
-        help="number of excerpts where none is named (default: 3)",
+        help="number of excerpts where none is named, 1 to 50 (default: 3)",
     )
     parser.add_argument(
         "--excerpt",
@@ -98,7 +100,7 @@ def add_parser(subparsers: Any) -> None:
         type=partial(_number, float, 0.5, _MAX_SECONDS),
         default=6.0,
         metavar="S",
-        help="duration of an excerpt in seconds (default: 6)",
+        help="duration of an excerpt in seconds, 0.5 to 60 (default: 6)",
     )
     parser.add_argument(
         "--audio",
