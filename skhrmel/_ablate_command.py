@@ -77,14 +77,16 @@ def add_parser(subparsers: Any) -> None:
         default=(),
         metavar="N,N,...",
         help="also quantise the features to these numbers of bits, 1 to 16, after each "
-        "compression, and report what that costs",
+        "compression, and report what that costs (default: no rounding)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures to this file"
+    )
     parser.add_argument(
         "--csv",
         type=Path,
         metavar="FILE",
-        help="write a row a track and representation",
+        help="write a row a track and representation to this file",
     )
     options.add_jobs_option(parser)
     parser.set_defaults(run=partial(run, fail=parser.error))

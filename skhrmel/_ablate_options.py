@@ -114,7 +114,8 @@ def add_representation_options(parser: argparse.ArgumentParser) -> None:
         type=band_bins,
         default=[],
         metavar="A/B/C",
-        help="also measure HR-Mel with these bins a band; repeatable",
+        help="also measure HR-Mel with these bins a band; repeatable (default: "
+        "40/32/24, if edges or a scale are given)",
     )
     parser.add_argument(
         "--edges",

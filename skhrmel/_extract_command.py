@@ -16,6 +16,7 @@ from skhrmel._path_list import can_be_read_again, read_paths
 from skhrmel._saved_front_end import read_front_end
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 from skhrmel.audio import RESAMPLERS
+from skhrmel.compression import COMPRESSIONS
 from skhrmel.extraction import FolderInUseError, WorkerError, extract_features
 from skhrmel.folders import AudioSearch, walk_audio
 
@@ -29,7 +30,7 @@ _EPILOG = """\
 examples:
   skhrmel extract ~/music --out features -j 2
   skhrmel extract --list songs.txt --root ~/music --out features --timeout 60
-  skhrmel extract ~/music --out features --n-mels 64/16/16 --resample soxr_hq
+  skhrmel extract ~/music --out others --n-mels 64/16/16 --resample soxr_hq
   skhrmel extract ~/music --out more --front-end features/front_end.json
 
 A file of parameters is JSON such as {"sr": 22050, "resample": "soxr_hq", "transformer":
@@ -92,7 +93,7 @@ def add_parser(subparsers: Any) -> None:
         "--timeout",
         type=_seconds,
         metavar="SECONDS",
-        help="end the process of a clip that takes longer",
+        help="end the process of a clip that takes longer (default: wait)",
     )
     parser.add_argument(
         "--dtype",
@@ -115,6 +116,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _add_front_end_flags(group: Any) -> None:
+    front_end, transformer = AudioFrontEnd(), HRMelTransformer()
     group.add_argument(
         "--front-end",
         type=Path,
@@ -122,10 +124,30 @@ def _add_front_end_flags(group: Any) -> None:
         help="JSON file of parameters, or .skops file of a saved AudioFrontEnd; "
         "instead of the flags below",
     )
-    group.add_argument("--sr", type=float, metavar="HZ", help="sampling rate")
-    group.add_argument("--n-fft", type=int, metavar="SAMPLES", help="frame length")
-    group.add_argument("--hop-length", type=int, metavar="SAMPLES", help="hop")
-    group.add_argument("--channels", choices=("mono", "each", "mid_side"))
+    group.add_argument(
+        "--sr",
+        type=float,
+        metavar="HZ",
+        help=f"sampling rate (default: {front_end.sr:g})",
+    )
+    group.add_argument(
+        "--n-fft",
+        type=int,
+        metavar="SAMPLES",
+        help=f"length of a frame and its FFT (default: {front_end.n_fft})",
+    )
+    group.add_argument(
+        "--hop-length",
+        type=int,
+        metavar="SAMPLES",
+        help=f"distance of neighbouring frames (default: {front_end.hop_length})",
+    )
+    group.add_argument(
+        "--channels",
+        choices=("mono", "each", "mid_side"),
+        help="their mean, each by itself, or mean and half difference of two "
+        f"(default: {front_end.channels})",
+    )
     group.add_argument(
         "--resample",
         choices=RESAMPLERS,
@@ -135,20 +157,28 @@ def _add_front_end_flags(group: Any) -> None:
         "--n-mels",
         type=_parts(int, "/", "bins a band such as 40/32/24"),
         metavar="A/B/C",
-        help="bins a band; a single number makes an ordinary log-mel spectrogram",
+        help="bins a band; a single number makes an ordinary log-mel spectrogram "
+        f"(default: {'/'.join(map(str, transformer.n_mels))})",
     )
     group.add_argument(
         "--edges",
         type=_parts(float, ",", "frequencies in Hz such as 0,1500,6000,20000"),
         metavar="F0,F1,...",
-        help="edges of the bands in Hz",
+        help="edges of the bands in Hz (default: "
+        f"{','.join(f'{edge:g}' for edge in transformer.band_edges)})",
     )
-    group.add_argument("--mel-scale", choices=("slaney", "htk"))
+    group.add_argument(
+        "--mel-scale",
+        choices=("slaney", "htk"),
+        help=f"mel scale (default: {transformer.mel_scale})",
+    )
     group.add_argument(
         "--compression",
         type=_parts(str, ",", "names"),
         metavar="NAME,...",
-        help="one for all bands, or one a band",
+        help="one for all bands, or one a band, of "
+        f"{', '.join(COMPRESSIONS)} (default: {','.join(transformer.compression)}; "
+        "log1p for a single number of bins)",
     )
 
 

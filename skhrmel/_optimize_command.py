@@ -18,6 +18,8 @@ from skhrmel._moments import second_moment
 from skhrmel._threads import one_blas_thread
 from skhrmel._tracks import (
     MAX_JOBS,
+    SYNTHETIC_SECONDS,
+    SYNTHETIC_TRACKS,
     ctrl_c_for_this_process_only,
     file_tracks,
     synthetic_tracks,
@@ -59,11 +61,15 @@ def add_parser(subparsers: Any) -> None:
         "paths",
         nargs="*",
         metavar="PATH",
-        help="audio file, or folder to search with its subfolders (default: synthetic "
-        "tracks)",
+        help="audio file, or folder to search with its subfolders (default: "
+        f"{SYNTHETIC_TRACKS} synthetic tracks of {SYNTHETIC_SECONDS:g} s)",
     )
     parser.add_argument(
-        "--total-mels", type=int, default=96, metavar="N", help="bins (default: 96)"
+        "--total-mels",
+        type=int,
+        default=96,
+        metavar="N",
+        help="bins of all bands together (default: 96)",
     )
     parser.add_argument(
         "--bands",
@@ -94,13 +100,21 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--no-worse-than",
         choices=("log-mel", "hr-mel"),
-        help="let no analysis band lose more than with this representation",
+        help="let no analysis band lose more than with this representation (default: "
+        "bands may lose more)",
     )
     parser.add_argument(
-        "--min-mels", type=int, default=1, metavar="N", help="fewest bins of a band"
+        "--min-mels",
+        type=int,
+        default=1,
+        metavar="N",
+        help="fewest bins of a band (default: 1)",
     )
     parser.add_argument(
-        "--mel-scale", choices=("slaney", "htk"), default="slaney", help="mel scale"
+        "--mel-scale",
+        choices=("slaney", "htk"),
+        default="slaney",
+        help="mel scale (default: slaney)",
     )
     parser.add_argument(
         "--folds",

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from skhrmel import _ablation_files as files
 from skhrmel import _ablation_report as ablation_report
 from skhrmel._drawing import require_pyplot
 from skhrmel._page_audio import MEDIA_TYPES
+from skhrmel._terminal import printable
 from skhrmel._tracks import (
     SYNTHETIC_SECONDS,
     SYNTHETIC_TRACKS,
@@ -25,8 +27,6 @@ from skhrmel._tracks import (
 from skhrmel.ablation import HOP_LENGTH, SR, paper_representations
 from skhrmel.folders import find_audio
 
-# What the paper proposes, and what it is compared with.
-_PROPOSED, _USUAL = "HR-Mel 40/32/24", "Log-Mel-96"
 _MAX_SECONDS = 60.0
 
 _DESCRIPTION = """\
@@ -36,16 +36,20 @@ and excerpts in which original and reconstructions are switched while they play.
 
 _EPILOG = """\
 examples:
-  skhrmel report                              synthetic music, made on the spot
-  skhrmel report ~/music --out report.html    every audio file in a folder
+  skhrmel report my-track.mp3 --out report.html   one file
+  skhrmel report                                  synthetic music, made on the spot
+  skhrmel report ~/music -j 2                     every audio file in a folder
   skhrmel report song.flac --excerpt song.flac@75 --seconds 8
+  skhrmel report song.flac --allocation 90/5/1    with a layout that sounds broken
   skhrmel report ~/music --allocation 48/28/20 --mel-scale htk --excerpts 5
-  skhrmel report ~/music --audio opus         sound in a sixth of the bytes
+  skhrmel report ~/music --audio opus             sound in a sixth of the bytes
 
 Needs matplotlib: pip install 'skhrmel[plot]'. With 'skhrmel[perceptual]', ViSQOL's
 opinion of each version is shown, too. Without --excerpt, tracks are chosen over the
 whole range of what HR-Mel gains or loses, and in each the part with the most energy.
-Exit status: 0 all done, 1 something was skipped, 2 wrong usage, 130 interrupted.
+The better of the two decoders learns of the other tracks where there are ten or more,
+else of the same track outside of the excerpt; the page says of what. Exit status: 0 all
+done, 1 something was skipped, 2 wrong usage, 130 interrupted.
 """
 
 
@@ -72,13 +76,15 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="page to write (default: report.html)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures to this file"
+    )
     parser.add_argument(
         "--excerpts",
         type=partial(_number, int, 1, 50),
         default=3,
         metavar="N",
-        help="number of excerpts where none is named (default: 3)",
+        help="number of excerpts where none is named, 1 to 50 (default: 3)",
     )
     parser.add_argument(
         "--excerpt",
@@ -86,20 +92,22 @@ def add_parser(subparsers: Any) -> None:
         type=_place,
         default=[],
         metavar="FILE@SECONDS",
-        help="excerpt of this track from this second on; repeatable",
+        help="excerpt of this track from this second on; repeatable (default: the "
+        "loudest part of tracks that differ)",
     )
     parser.add_argument(
         "--seconds",
         type=partial(_number, float, 0.5, _MAX_SECONDS),
         default=6.0,
         metavar="S",
-        help="duration of an excerpt in seconds (default: 6)",
+        help="duration of an excerpt in seconds, 0.5 to 60 (default: 6)",
     )
     parser.add_argument(
         "--audio",
         choices=tuple(MEDIA_TYPES),
         default="flac",
-        help="flac keeps 16 bits, opus takes a sixth of the bytes (default: flac)",
+        help="flac keeps 16 bits, and browsers since about 2017 play it; opus takes a "
+        "sixth of the bytes, and Safari before 18.4 cannot play it (default: flac)",
     )
     options.add_representation_options(parser)
     options.add_jobs_option(parser)
@@ -128,23 +136,25 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     representations = paper_representations() | extra
     tracks = file_tracks(search) if args.paths else synthetic_tracks()
     names = [track.name for track in tracks]
-    for name, _ in args.excerpt:
-        if name not in names:
-            fail(f"--excerpt: {name} is none of the {len(names)} tracks")
+    try:
+        named = {_full_name(name, names): start for name, start in args.excerpt}
+    except ValueError as error:
+        fail(f"--excerpt: {error}")
 
     results = measure_with_progress(tracks, representations, n_jobs=args.n_jobs)
     skipped = ablation_report.skipped(results, search.problems)
     for name, reason in skipped.items():
-        print(f"Skipped: {ascii(name)[1:-1]}: {ascii(reason)[1:-1]}", file=sys.stderr)
+        print(f"Skipped: {printable(name)}: {printable(reason)}", file=sys.stderr)
     measured = [track for track, r in zip(tracks, results, strict=True) if r.errors]
     if not measured:
         print("Nothing could be measured.", file=sys.stderr)
         return 1
     long_enough = [r for r in results if r.seconds * SR >= HOP_LENGTH]
-    chosen: dict[str, float | None] = dict(args.excerpt) or dict.fromkeys(
-        report.choose_tracks(long_enough, args.excerpts, first=_PROPOSED, second=_USUAL)
+    first, second = report.PROPOSED, report.USUAL
+    chosen: dict[str, float | None] = named or dict.fromkeys(
+        report.choose_tracks(long_enough, args.excerpts, first=first, second=second)
     )
-    heard = {name: representations[name] for name in (_USUAL, _PROPOSED, *extra)}
+    heard = {name: representations[name] for name in (second, first, *extra)}
     with Console(stderr=True).status("decoding excerpts"):
         try:
             excerpts = list(
@@ -179,7 +189,25 @@ def _write(args: argparse.Namespace, text: str, document: dict[str, Any]) -> boo
             written = False
         else:
             print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+            if path == args.out:
+                print(f"Open it in a browser: {path.absolute().as_uri()}")
     return written
+
+
+def _full_name(name: str, names: Sequence[str]) -> str:
+    """Find the track that a path, or the last part of one, means."""
+    matching = [full for full in names if full == name or Path(full).name == name]
+    if name in matching:
+        return name
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise ValueError(f"{name} could be any of {', '.join(matching)}")
+    raise ValueError(
+        f"{name} is none of the {len(names)} tracks, such as {names[0]}"
+        if names
+        else f"{name}: there are no tracks"
+    )
 
 
 def _number(kind: Any, low: float, high: float, text: str) -> Any:

@@ -1,36 +1,28 @@
 """The page of ``skhrmel report``: one file of HTML that needs nothing else."""
 
 import json
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from pathlib import PurePath
 from string import Template
 from typing import Any
 
 import numpy as np
 
-from skhrmel._page_audio import MEDIA_TYPES, Codec, encode
+from skhrmel._page_audio import Codec
 from skhrmel._page_plots import (
     SPECTROGRAM_LEFT,
     SPECTROGRAM_WIDTH,
     as_svg,
     page_style,
-    spectrogram,
 )
-from skhrmel._report_tables import measured_tables, metrics_table, table
-from skhrmel.ablation import ERROR_NAMES, HOP_LENGTH, SR, TrackResult, stack_errors
+from skhrmel._report_player import clock, players
+from skhrmel._report_tables import BAND_TITLES, measured_tables, table
+from skhrmel.ablation import ERROR_NAMES, TrackResult, stack_errors
 from skhrmel.comparison import mean_interval
-from skhrmel.report import N_ITER, Excerpt
-
-_LISTENING = """\
-<p>Press play, then switch: every version of an excerpt plays at the same time, and
-all but one are silent. Keys: <kbd>Space</kbd> plays and pauses, <kbd>1</kbd> to
-<kbd>9</kbd> switch, arrows move. Levels are matched: all versions have the A-weighted
-level of the original, by the gain in the table. “Original magnitude, new phase” is what
-Griffin–Lim ({n_iter} iterations) makes of the original's own spectrogram. Features hold
-no phase, so that is as good as what is below can be expected to sound.</p>
-"""
+from skhrmel.metrics import PAPER_BANDS
+from skhrmel.report import PROPOSED, USUAL, Excerpt
 
 
 def add_report_figures(
@@ -118,29 +110,60 @@ def build_page(
     )
     n_tracks = len(document["tracks"])
     synthetic = document["settings"]["source"].startswith("synthetic")
-    title = f"{n_tracks} {'synthetic ' if synthetic else ''}track{'s'[: n_tracks > 1]}"
-    players = [
-        _player(k, excerpt, document, codec) for k, excerpt in enumerate(excerpts)
-    ]
+    if n_tracks == 1:
+        title = escape(PurePath(document["tracks"][0]["name"]).name)
+    else:
+        title = f"{n_tracks} {'synthetic ' if synthetic else ''}tracks"
     parts = {
         "title": title,
         "css": Template(css).substitute(left=SPECTROGRAM_LEFT, width=SPECTROGRAM_WIDTH),
         "js": js,
+        "finding": _finding(document),
         "summary": _summary(document),
-        "listen": _LISTENING.format(n_iter=N_ITER) + "\n".join(players),
+        "listen": players(document, excerpts, codec),
         "tables": measured_tables(document),
         "plots": _plots(results),
         "how": _how(document),
         # Nothing inside may end the element.
         "data": json.dumps(document).replace("<", "\\u003c"),
     }
-    sound = "FLAC, 16 bits" if codec == "flac" else "Opus, which itself loses a little"
+    sound = {
+        "flac": "FLAC of 16 bits, which Chrome, Edge, Firefox and Safari play",
+        "opus": "Opus, which itself loses a little, and Safari plays from 18.4 on",
+    }[codec]
     text = Template(page).substitute(parts, footer="$footer")
     size = len(text.encode("utf-8", "backslashreplace")) / 1e6
     return text.replace(
         "$footer",
         f"This page is {size:.1f} MB, sound in {sound}, and needs no network. Made by "
         f"skhrmel {document['versions']['skhrmel']}.",
+    )
+
+
+def _finding(document: Mapping[str, Any]) -> str:
+    """Say in words what most readers want to know first."""
+    ours, usual = (
+        {error: figures["mean"] for error, figures in document["summary"][name].items()}
+        for name in (PROPOSED, USUAL)
+    )
+    change = 1 - ours["overall"] / max(usual["overall"], 1e-12)
+    tracks = document["tracks"]
+    less = sum(
+        track["errors"][PROPOSED]["overall"] < track["errors"][USUAL]["overall"]
+        for track in tracks
+    )
+    compared = f"loses {abs(change):.1%} {'less' if change > 0 else 'more'} than"
+    if abs(change) < 0.005:
+        compared = "loses as much as"
+    over = f" on the mean, less on {less} of {len(tracks)} tracks" if tracks[1:] else ""
+    bands = ", ".join(
+        f"{BAND_TITLES[band]} {ours[band]:.3f} against {usual[band]:.3f}"
+        for band in PAPER_BANDS
+    )
+    return escape(
+        f"With as many bins, {PROPOSED} {compared} {USUAL}{over}: "
+        f"{ours['overall']:.3f} against {usual['overall']:.3f} by the pseudo-inverse, "
+        f"where 0 is perfect and 1 as bad as silence; {bands}."
     )
 
 
@@ -154,63 +177,6 @@ def _summary(document: Mapping[str, Any]) -> str:
         f"representations, pseudo-inverse. skhrmel {versions['skhrmel']}, numpy "
         f"{versions['numpy']}, scipy {versions['scipy']}."
     )
-
-
-def _player(
-    number: int, excerpt: Excerpt, document: Mapping[str, Any], codec: Codec
-) -> str:
-    reference = float(excerpt.versions[0].power.max())
-    choices, pictures, files_ = [], [], []
-    for k, version in enumerate(excerpt.versions):
-        name = escape(version.name)
-        key = f" <kbd>{k + 1}</kbd>" if k < 9 else ""
-        checked = "" if k else " checked"
-        choices.append(
-            f'<label class="choice"><input type="radio" name="version-{number}"'
-            f"{checked}><span>{name}</span>{key}</label>"
-        )
-        with page_style():
-            figure = spectrogram(version.power, reference, SR, HOP_LENGTH)
-            svg = as_svg(figure, f"e{number}v{k}", dpi=90)
-        hidden = " hidden" if k else ""
-        pictures.append(
-            f'<div class="picture" role="img"{hidden} aria-label="Spectrogram of '
-            f'{name}, 80 dB from the loudest down">{svg}</div>'
-        )
-        data = b64encode(encode(version.samples, SR, codec)).decode("ascii")
-        files_.append(
-            f'<li>{name} <audio controls preload="none" data-name="{name}" '
-            f'src="data:{MEDIA_TYPES[codec]};base64,{data}"></audio></li>'
-        )
-    start, end = excerpt.start, excerpt.start + excerpt.seconds
-    all_gain = f", all versions {excerpt.gain:+.1f} dB" if excerpt.gain < -0.05 else ""
-    figures = metrics_table(document["excerpts"][number]["versions"], number)
-    return f"""
-<section class="player" aria-labelledby="excerpt-{number}" data-rate="{SR}"
-  data-seconds="{excerpt.seconds:.6f}">
-<h3 id="excerpt-{number}">{escape(excerpt.track)}</h3>
-<p class="note">{_clock(start)} to {_clock(end)} min{all_gain}. The kl decoders have
-learned of {escape(excerpt.learned)}.</p>
-<div class="transport">
-<button type="button" class="play">Play</button>
-<input type="range" class="seek" min="0" max="{excerpt.seconds:.6f}" step="0.01"
-  value="0" aria-label="Position in seconds">
-<output class="time"></output>
-<label class="check"><input type="checkbox" class="loop" checked> Repeat</label>
-<label class="check"><input type="checkbox" class="hide"> Blind: shuffled,
-without names</label>
-</div>
-<fieldset><legend>Version</legend>{"".join(choices)}</fieldset>
-<p class="status" role="status"></p>
-<div class="pictures secret">{"".join(pictures)}<div class="playhead"></div></div>
-<p class="note blind-hint">Pictures and figures are hidden until “Blind” is off.</p>
-<div class="secret">{figures}</div>
-<div class="fallback"><p>As plain files:</p><ul>{"".join(files_)}</ul></div>
-</section>"""
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
 
 
 def _plots(results: Sequence[TrackResult]) -> str:
@@ -251,7 +217,7 @@ def _how(document: Mapping[str, Any]) -> str:
         (
             track["name"],
             [
-                _clock(track["seconds"]),
+                clock(track["seconds"]),
                 *(f"{e['overall']:.4f}" for e in track["errors"].values()),
                 escape(track["note"]),
             ],

@@ -11,6 +11,7 @@ from skhrmel._ablation_report import (
     PAPER_OVERALL,
     reduction,
 )
+from skhrmel.comparison import FEWEST_TRACKS
 from skhrmel.metrics import PAPER_BANDS
 
 BAND_TITLES = {
@@ -40,11 +41,19 @@ def measured_tables(document: Mapping[str, Any]) -> str:
     html : str
         Tables and a note on what they are.
     """
+    n_tracks = _n_tracks(document)
+    over = "mean ± standard deviation over tracks" if n_tracks > 1 else "of this track"
+    if n_tracks >= FEWEST_TRACKS:
+        over += ", and below the 95% bootstrap interval of the mean"
+    few = (
+        f" A 95% interval of the mean takes {FEWEST_TRACKS} tracks or more."
+        if n_tracks < FEWEST_TRACKS
+        else ""
+    )
     return "\n".join(
         [
-            "<p>Relative Frobenius error of the power spectrum, mean ± standard "
-            "deviation over tracks, and below the 95% bootstrap interval of the mean: "
-            "0 is perfect, 1 as bad as silence.</p>",
+            f"<p>Relative Frobenius error of the power spectrum, {over}: 0 is perfect, "
+            f"1 as bad as silence.{few}</p>",
             _overall(document),
             _by_band(document),
             _paired(document),
@@ -62,7 +71,7 @@ def _overall(document: Mapping[str, Any]) -> str:
         paper = PAPER_OVERALL.get(name)
         cells = [
             str(sum(bins) if isinstance(bins, list | tuple) else bins),
-            _error(errors["overall"], document["intervals"][name]["overall"]),
+            _error(document, name, "overall"),
             f"{reduction(baseline, errors['overall']['mean']):+.1f}%"
             if name != BASELINE
             else "",
@@ -80,9 +89,8 @@ def _overall(document: Mapping[str, Any]) -> str:
 def _by_band(document: Mapping[str, Any]) -> str:
     """Write tables 2 and 3 of the paper as one: the error of each band."""
     rows = []
-    for name, errors in document["summary"].items():
-        intervals = document["intervals"][name]
-        cells = [_error(errors[band], intervals[band]) for band in PAPER_BANDS]
+    for name in document["summary"]:
+        cells = [_error(document, name, band) for band in PAPER_BANDS]
         rows.append((name, cells, ""))
         printed = None
         if name in PAPER_BY_BAND:
@@ -105,12 +113,19 @@ def _paired(document: Mapping[str, Any]) -> str:
             if difference["low"] is not None:
                 low, high = difference["low"], difference["high"]
                 cell += f"<small>{low:+.4f} to {high:+.4f}</small>"
-            cell += f"<small>{difference['wins']} : {difference['losses']}</small>"
+            if _n_tracks(document) > 1:
+                cell += f"<small>{difference['wins']} : {difference['losses']}</small>"
             cells.append(cell)
         rows.append((name, cells, ""))
+    n_tracks = _n_tracks(document)
+    parts = [
+        f"3. Difference to {BASELINE}",
+        " on the same tracks: mean" if n_tracks > 1 else "",
+        ", 95% interval" if n_tracks >= FEWEST_TRACKS else "",
+        ", and on how many the error is smaller : larger" if n_tracks > 1 else "",
+    ]
     return table(
-        f"3. Difference to {BASELINE} on the same tracks: mean, 95% interval, and on "
-        "how many the error is smaller : larger",
+        "".join(parts),
         ["representation", *BAND_TITLES.values()],
         rows,
         "t3",
@@ -193,8 +208,16 @@ def table(
     )
 
 
-def _error(figures: Mapping[str, float], interval: Sequence[float | None]) -> str:
-    text = f"{figures['mean']:.4f} ± {figures['std']:.4f}"
+def _error(document: Mapping[str, Any], name: str, error: str) -> str:
+    figures = document["summary"][name][error]
+    text = f"{figures['mean']:.4f}"
+    if _n_tracks(document) > 1:
+        text += f" ± {figures['std']:.4f}"
+    interval = document["intervals"][name][error]
     if interval[0] is not None:
         text += f"<small>{interval[0]:.4f} to {interval[1]:.4f}</small>"
     return text
+
+
+def _n_tracks(document: Mapping[str, Any]) -> int:
+    return len(document["tracks"])

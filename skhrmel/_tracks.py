@@ -53,8 +53,10 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """
     taken = {os.path.realpath(file) for file in inputs}
     for path in outputs:
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            raise ValueError(f"{path}: not a file in a folder that exists")
+        if path.is_dir():
+            raise ValueError(f"{path}: is a folder, not a file to write")
+        if not path.absolute().parent.is_dir():
+            raise ValueError(f"{path}: the folder {path.parent} does not exist")
         if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
             raise ValueError(f"{path}: may not be written")
         if os.path.realpath(path) in taken:

@@ -11,16 +11,39 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import skhrmel
+from skhrmel._terminal import printable
 
 EXIT_INTERRUPTED = 130
 
 _EPILOG = """\
+examples:
+  skhrmel report my-track.mp3             hear and see HR-Mel beside log-mel
+  skhrmel ablate ~/music                  the HR-Mel paper's tables for your music
+  skhrmel optimize ~/music                the bands and bins that fit it best
+  skhrmel extract ~/music --out features  features of every file in a folder
+
+`skhrmel COMMAND --help` has more examples, and every option with its default.
+
 exit status:
   0    all done
   1    something was skipped or failed; the output says what
   2    wrong usage
   130  interrupted
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """Parser whose errors are a line, for the usage of some commands fills a screen."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and where to read on.
+
+        Parameters
+        ----------
+        message : str
+            What is wrong.
+        """
+        self.exit(2, f"{self.prog}: {printable(message)} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         _report_command,
     )
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="skhrmel",
         description=skhrmel.__doc__,
         epilog=_EPILOG,

@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 
 # Of fewer tracks a bootstrap interval is much too narrow: of three, one that should
 # hold the true mean in 95 of 100 cases holds it in 71.
-_FEWEST_TRACKS = 5
+FEWEST_TRACKS = 5
 # Differences below are rounding errors of float32 power: neither side wins.
 _TIE = 1e-6
 
@@ -199,7 +199,7 @@ def _interval(
         raise ValueError(
             f"confidence_level must be between 0 and 1, got {confidence_level!r}."
         )
-    if len(values) < _FEWEST_TRACKS:
+    if len(values) < FEWEST_TRACKS:
         return float("nan"), float("nan")
     if np.ptp(values) < _TIE:
         return float(values.mean()), float(values.mean())

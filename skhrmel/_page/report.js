@@ -6,6 +6,7 @@ const FADE_SECONDS = 0.012;
 class Player {
   static context = null;
   static playing = null;
+  static latest = null;
 
   constructor(section) {
     this.section = section;
@@ -37,6 +38,7 @@ class Player {
   }
 
   async toggle() {
+    Player.latest = this;
     if (this.sources.length) return this.stop();
     const button = this.find(".play");
     button.disabled = true;
@@ -67,7 +69,10 @@ class Player {
     this.buffers = await Promise.all(this.audios.map((audio) => {
       const text = atob(audio.src.slice(audio.src.indexOf(",") + 1));
       const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
-      return context.decodeAudioData(bytes.buffer);
+      return context.decodeAudioData(bytes.buffer).catch((error) => {
+        const hint = this.section.dataset.codec === "opus" ? "; --audio flac may help" : "";
+        throw new Error(`${error.message || error.name}${hint}`);
+      });
     }));
     this.output = context.createGain();
     this.output.connect(context.destination);
@@ -125,6 +130,7 @@ class Player {
   seek(position) { this.restart(Math.min(Math.max(0, position), this.duration)); }
 
   hear(version) {
+    Player.latest = this;
     this.heard = version;
     if (this.sources.length) {
       const time = Player.context.currentTime;
@@ -207,4 +213,8 @@ class Player {
 }
 
 document.documentElement.classList.add("js");
+// A click beside the controls takes the focus away; keys go to the player used last.
+document.addEventListener("keydown", (event) => {
+  if (event.target === document.body) Player.latest?.key(event);
+});
 window.players = [...document.querySelectorAll(".player")].map((section) => new Player(section));
