@@ -7,10 +7,10 @@ with the rows :math:`b_k` of the basis,
 .. math:: r_k = b_k - \alpha_k r_{k-1}, \qquad
           \alpha_k = \frac{b_k \cdot b_{k-1}}{d_{k-1}}, \qquad d_k = \| r_k \|^2,
 
-are orthogonal, and the projection is :math:`P = \sum_k r_k r_k^T / d_k`. The same
-recurrence gives :math:`u_k = C r_k` of a moment :math:`C` from the products
-:math:`C b_k`, which take two multiplications an entry of :math:`C` for all filters
-together, since an FFT bin lies in two filters.
+are orthogonal, and the projection is :math:`P = \sum_k r_k r_k^T / d_k`. A moment
+:math:`C` enters by the products :math:`b_j^T C b_k` alone. Weights of a filter lie on two
+straight lines, so :math:`C b_k` is made of differences of sums of rows of :math:`C`
+that all filter banks share: it costs the same however wide the filter is.
 """
 
 import numpy as np
@@ -26,6 +26,9 @@ def _compiled_loops(function):
 # How much the columns of the pseudo-inverse may amplify squared rounding errors where
 # they are used themselves.
 _MOST_AMPLIFICATION = 1e4
+
+# Bins up to which a sum over them is faster than a difference of two sums.
+_FEW_BINS = 4
 
 
 @_compiled_loops
@@ -180,77 +183,199 @@ def _explained(moment, weights, even, starts, rise, fall, back, pivot):
 
 
 @_compiled_loops
-def _explained_by_duals(moment, weights, starts, rise, fall, back, pivot):  # noqa: C901
-    """As `_explained`, of filters far from dependent: a third of the time.
+def _sum_from_above(moment, sums, placed):
+    """Sums of the rows from each row on, plain and times the number of the row.
 
-    The columns :math:`z_k` of the pseudo-inverse follow from the orthogonal filters
-    from the last to the first, and so does :math:`C z_k`. An FFT bin lies in two
-    filters, so its error needs products of neighbours only.
+    A difference of two of them is what a straight line over some rows makes of them,
+    however many they are. From above, since spectra fall: what is small is not the
+    difference of what is large.
     """
-    n_mels, n = len(pivot), len(weights)
-    product, following = np.zeros(n), np.zeros(n)
-    moved, orthogonal = np.zeros((n_mels + 1, n)), np.zeros((n_mels + 1, n))
-    _add_segment(moment, starts[0], starts[1], rise, fall, product, following)
-    for k in range(n_mels):
-        following[:] = 0.0
-        _add_segment(
-            moment, starts[k + 1], starts[k + 2], rise, fall, following, product
+    n = len(moment)
+    sums[n], placed[n] = 0.0, 0.0
+    for f in range(n - 1, -1, -1):
+        for g in range(n):
+            sums[f, g] = sums[f + 1, g] + moment[f, g]
+            placed[f, g] = placed[f + 1, g] + f * moment[f, g]
+
+
+@_compiled_loops
+def _invert_gram(back, pivot, used, inverse):
+    """Inverse of the products of filters that do not depend on those before.
+
+    `used` receives their numbers. Returns how many they are.
+    """
+    n_used = 0
+    for k in range(len(pivot)):
+        if pivot[k] > 0:
+            used[n_used] = k
+            n_used += 1
+    for a in range(n_used - 1, -1, -1):
+        k = used[a]
+        inverse[a, a] = 1 / pivot[k]
+        # What depends on others separates them.
+        alpha = back[k + 1] if a + 1 < n_used and used[a + 1] == k + 1 else 0.0
+        for j in range(a + 1, n_used):
+            inverse[a, j] = inverse[j, a] = -alpha * inverse[a + 1, j]
+        if alpha != 0:
+            inverse[a, a] += alpha * alpha * inverse[a + 1, a + 1]
+    return n_used
+
+
+@_compiled_loops
+def _multiply_segment(moment, sums, placed, first, last, rise, fall, low, up, down):
+    """Write the rising half's product to `up`, add the falling half's to `down`.
+
+    From the bin `low` on.
+    """
+    up, down = up[low:], down[low:]
+    n = len(up)
+    if last - first <= _FEW_BINS:
+        up[:] = 0.0
+        for f in range(first, last):
+            row, r, d = moment[f, low:], rise[f], fall[f]
+            for g in range(n):
+                up[g] += r * row[g]
+                down[g] += d * row[g]
+        return
+    # Straight lines through the weights of the outermost bins.
+    span = last - 1 - first
+    r1, d1 = (
+        (rise[last - 1] - rise[first]) / span,
+        (fall[last - 1] - fall[first]) / span,
+    )
+    r0, d0 = rise[first] - r1 * first, fall[first] - d1 * first
+    sums_first, sums_last = sums[first, low:], sums[last, low:]
+    placed_first, placed_last = placed[first, low:], placed[last, low:]
+    for g in range(n):
+        up[g] = r0 * (sums_first[g] - sums_last[g]) + r1 * (
+            placed_first[g] - placed_last[g]
         )
+    for g in range(n):
+        down[g] += d0 * (sums_first[g] - sums_last[g]) + d1 * (
+            placed_first[g] - placed_last[g]
+        )
+
+
+@_compiled_loops
+def _dot_filter(vector, k, starts, rise, fall):
+    """Dot product of a filter with a vector."""
+    first, middle, last = starts[k], starts[k + 1], starts[k + 2]
+    v, w = vector[first:middle], rise[first:middle]
+    dot = 0.0
+    for f in range(len(v)):
+        dot += w[f] * v[f]
+    v, w = vector[middle:last], fall[middle:last]
+    for f in range(len(v)):
+        dot += w[f] * v[f]
+    return dot
+
+
+@_compiled_loops
+def _filters_heard(weights, starts, used):
+    """Range of the filters used that reach bins of weight."""
+    first, last = len(used), 0
+    for a in range(len(used)):
+        for f in range(starts[used[a]], starts[used[a] + 2]):
+            if weights[f] > 0:
+                first, last = min(first, a), a + 1
+                break
+    return min(first, last), last
+
+
+@_compiled_loops
+def _multiply_filters(
+    moment, sums, placed, weights, heard, starts, rise, fall, used, seen, weighed
+):
+    """Moments of features, and of weighed features with the others.
+
+    Of the filters `used`, in this order: row j of `seen` holds b_i C b_j, row j of
+    `weighed` b_i W C b_j for those `heard`, a range of them.
+    """
+    n = len(weights)
+    n_used = len(used)
+    product, following, weighty = np.zeros(n), np.zeros(n), np.zeros(n)
+    bins_heard = n
+    if heard[1] > heard[0]:
+        bins_heard = starts[used[heard[0]]]
+    for a in range(n_used):
+        j = used[a]
+        # Below filter j, only what is heard; the rest is symmetric.
+        low = min(starts[j], bins_heard)
+        if a == 0 or used[a - 1] != j - 1:
+            _multiply_segment(
+                moment, sums, placed, starts[j], starts[j + 1], rise, fall, low,
+                product, following,
+            )  # fmt: skip
+        _multiply_segment(
+            moment, sums, placed, starts[j + 1], starts[j + 2], rise, fall, low,
+            following, product,
+        )  # fmt: skip
         product, following = following, product
-        u, r, alpha = moved[k], orthogonal[k], back[k]
-        u_before, r_before = moved[k - 1], orthogonal[k - 1]
-        for g in range(n):
-            u[g] = following[g] - alpha * u_before[g]
-            r[g] = -alpha * r_before[g]
-        for f in range(starts[k], starts[k + 1]):
-            r[f] += rise[f]
-        for f in range(starts[k + 1], starts[k + 2]):
-            r[f] += fall[f]
-    moved[n_mels], orthogonal[n_mels] = 0.0, 0.0
+        # `following` is now the moment times filter j.
+        for i in range(a, n_used):
+            dot = _dot_filter(following, used[i], starts, rise, fall)
+            seen[i, a] = seen[a, i] = dot
+        if heard[1] == heard[0]:
+            continue
+        for g in range(bins_heard, starts[used[heard[1] - 1] + 2]):
+            weighty[g] = weights[g] * following[g]
+        for i in range(heard[0], heard[1]):
+            weighed[a, i] = _dot_filter(weighty, used[i], starts, rise, fall)
+
+
+@_compiled_loops
+def _explained_by_features(
+    weights, even, heard, starts, rise, fall, used, inverse, seen, weighed, moved
+):
+    """As `_explained`, of filters far from dependent, by moments of features.
+
+    Decoding multiplies features by the inverse :math:`G` of the filters' products, then
+    by filters. An FFT bin lies in two filters, so its error needs neighbours only.
+    """
+    n_used = len(used)
     explained = 0.0
-    for k in range(n_mels - 1, -1, -1):
-        v, z, v_above, z_above = (
-            moved[k],
-            orthogonal[k],
-            moved[k + 1],
-            orthogonal[k + 1],
-        )
-        alpha = back[k + 1] if k + 1 < n_mels else 0.0
-        scale = 1 / pivot[k] if pivot[k] > 0 else 0.0
-        alpha = alpha if pivot[k] > 0 else 0.0
-        for g in range(n):
-            v[g] = v[g] * scale - alpha * v_above[g]
-            z[g] = z[g] * scale - alpha * z_above[g]
-        size, shared, kept = 0.0, 0.0, 0.0
+    if even:
+        # A projection along itself: the trace of G times the features' moments.
+        for a in range(n_used):
+            for i in range(n_used):
+                explained += inverse[a, i] * seen[a, i]
+        return weights[0] * explained
+    for a in range(heard[0], heard[1]):
+        k = used[a]
+        size, shared = 0.0, 0.0
         for f in range(starts[k], starts[k + 1]):
             size += weights[f] * rise[f] * rise[f]
-            kept += weights[f] * rise[f] * v[f]
         for f in range(starts[k + 1], starts[k + 2]):
             size += weights[f] * fall[f] * fall[f]
-            kept += weights[f] * fall[f] * v[f]
             shared += weights[f] * fall[f] * rise[f]
-        if size == 0:
-            continue
-        own, neighbours = 0.0, 0.0
-        for g in range(n):
-            own += z[g] * v[g]
-            neighbours += z_above[g] * v[g]
+        moved[:n_used] = 0.0
+        for j in range(n_used):
+            x, row = inverse[a, j], seen[j]
+            for i in range(n_used):
+                moved[i] += x * row[i]
+        kept, own, neighbours = 0.0, 0.0, 0.0
+        for j in range(n_used):
+            kept += inverse[a, j] * weighed[j, a]
+            own += inverse[a, j] * moved[j]
+        if a + 1 < n_used and used[a + 1] == k + 1:
+            for j in range(n_used):
+                neighbours += inverse[a + 1, j] * moved[j]
         explained += 2 * kept - size * own - 2 * shared * neighbours
     return explained
 
 
 @_compiled_loops
 def interval_errors(
-    moments, weights, bins, corners, n_mels, slaney, step, rcond, most, out
+    moment, weights, bins, corners, n_mels, slaney, step, rcond, most, out
 ):
     """Weighted squared errors of mel filter banks of several sizes in one interval.
 
     Parameters
     ----------
-    moments : ndarray of shape (n_criteria, n_bins, n_bins)
-        Second moments of the bins of the interval, one a criterion.
-    weights : ndarray of shape (n_criteria, n_bins)
-        Weights of the squared error of each bin.
+    moment : ndarray of shape (n_bins, n_bins)
+        Second moment of the bins of the interval.
+    weights : ndarray of shape (n_bins,)
+        Weights of the squared error of each bin, not all 0.
     bins : ndarray of shape (n_bins,)
         Frequencies of the bins in Hz.
     corners : ndarray of shape (n_sizes, most_mels + 2)
@@ -266,41 +391,42 @@ def interval_errors(
     most : float
         Largest amplification of relative errors of features; banks of more are
         impossible.
-    out : ndarray of shape (n_criteria, n_sizes)
+    out : ndarray of shape (n_sizes,)
         Receives the errors; infinity for what is impossible.
     """
-    n_criteria, n = weights.shape
+    n, most_mels = len(weights), corners.shape[1] - 2
     rise, fall = np.zeros(n), np.zeros(n)
-    starts = np.zeros(corners.shape[1], np.int64)
+    starts, used = np.zeros(most_mels + 2, np.int64), np.zeros(most_mels, np.int64)
+    back, pivot, moved = np.zeros(most_mels), np.zeros(most_mels), np.zeros(most_mels)
+    inverse = np.zeros((most_mels, most_mels))
+    seen, weighed = np.zeros_like(inverse), np.zeros_like(inverse)
+    sums, placed = np.zeros((n + 1, n)), np.zeros((n + 1, n))
+    _sum_from_above(moment, sums, placed)
+    even = weights.min() == weights.max()
+    total = 0.0
+    for f in range(n):
+        total += weights[f] * moment[f, f]
     for i in range(len(n_mels)):
         m = n_mels[i]
         if m == 0:
-            out[:, i] = np.inf
+            out[i] = np.inf
             continue
-        c = corners[i, : m + 2]
-        back, pivot = np.zeros(m), np.zeros(m)
-        _weigh(bins, c, slaney, starts, rise, fall)
-        amplification = _orthogonalize(
-            starts, rise, fall, c, step, slaney, rcond, back, pivot
-        )
+        c, s, b, p = corners[i, : m + 2], starts[: m + 2], back[:m], pivot[:m]
+        _weigh(bins, c, slaney, s, rise, fall)
+        amplification = _orthogonalize(s, rise, fall, c, step, slaney, rcond, b, p)
         if amplification > most * most:
-            out[:, i] = np.inf
+            out[i] = np.inf
             continue
-        far = amplification < _MOST_AMPLIFICATION
-        for q in range(n_criteria):
-            total, heaviest, lightest = 0.0, 0.0, np.inf
-            for f in range(n):
-                total += weights[q, f] * moments[q, f, f]
-                heaviest = max(heaviest, weights[q, f])
-                lightest = min(lightest, weights[q, f])
-            even = heaviest == lightest
-            if far and not even:
-                total -= _explained_by_duals(
-                    moments[q], weights[q], starts, rise, fall, back, pivot
-                )
-            elif heaviest > 0:
-                total -= _explained(
-                    moments[q], weights[q], even, starts, rise, fall, back, pivot
-                )
-            # Rounding may leave less than nothing of what is explained completely.
-            out[q, i] = max(0.0, total)
+        if amplification < _MOST_AMPLIFICATION:
+            u = used[: _invert_gram(b, p, used, inverse)]
+            heard = (0, 0) if even else _filters_heard(weights, s, u)
+            _multiply_filters(
+                moment, sums, placed, weights, heard, s, rise, fall, u, seen, weighed
+            )
+            explained = _explained_by_features(
+                weights, even, heard, s, rise, fall, u, inverse, seen, weighed, moved
+            )
+        else:
+            explained = _explained(moment, weights, even, s, rise, fall, b, p)
+        # Rounding may leave less than nothing of what is explained completely.
+        out[i] = max(0.0, total - explained)
