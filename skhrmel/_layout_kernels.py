@@ -7,31 +7,28 @@ with the rows :math:`b_k` of the basis,
 .. math:: r_k = b_k - \alpha_k r_{k-1}, \qquad
           \alpha_k = \frac{b_k \cdot b_{k-1}}{d_{k-1}}, \qquad d_k = \| r_k \|^2,
 
-are orthogonal, and the projection is :math:`P = \sum_k r_k r_k^T / d_k`. A moment
-:math:`C` enters by the products :math:`b_j^T C b_k` alone. Weights of a filter lie on two
-straight lines, so :math:`C b_k` is made of differences of sums of rows of :math:`C`
-that all filter banks share: it costs the same however wide the filter is.
+are orthogonal, and the projection is :math:`P = \sum_k r_k r_k^T / d_k`. Filters far
+from dependent have a faster way, see `skhrmel._feature_kernels`.
 """
 
 import numpy as np
 
-from skhrmel._compiler import compiled
-
-
-def _compiled_loops(function):
-    """Let sums be added up in any order, eight terms at a time."""
-    return compiled(function, fastmath={"reassoc", "contract"})
-
+from skhrmel._compiler import compiled_loops
+from skhrmel._feature_kernels import (
+    explained_by_features,
+    explained_evenly,
+    filters_heard,
+    invert_gram,
+    multiply_filters,
+    sum_from_above,
+)
 
 # How much the columns of the pseudo-inverse may amplify squared rounding errors where
 # they are used themselves.
 _MOST_AMPLIFICATION = 1e4
 
-# Bins up to which a sum over them is faster than a difference of two sums.
-_FEW_BINS = 4
 
-
-@_compiled_loops
+@compiled_loops
 def _weigh(bins, corners, slaney, starts, rise, fall):
     """Weight of each bin in the filter that rises there and in the one that falls.
 
@@ -54,7 +51,7 @@ def _weigh(bins, corners, slaney, starts, rise, fall):
     starts[n_mels + 1] = f
 
 
-@_compiled_loops
+@compiled_loops
 def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot):
     """Factors `back` and squared lengths `pivot` of the orthogonal filters.
 
@@ -108,7 +105,7 @@ def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot
     return amplification
 
 
-@_compiled_loops
+@compiled_loops
 def _add_segment(moment, first, last, rise, fall, up, down):
     """Write the rising half's product to `up`, add the falling half's to `down`."""
     n = len(up)
@@ -126,7 +123,7 @@ def _add_segment(moment, first, last, rise, fall, up, down):
             down[g] += fa * a[g]
 
 
-@_compiled_loops
+@compiled_loops
 def _project(vector, starts, rise, fall, back, out):
     """Dot products of all orthogonal filters with a vector."""
     before = 0.0
@@ -140,7 +137,7 @@ def _project(vector, starts, rise, fall, back, out):
         out[k] = before
 
 
-@_compiled_loops
+@compiled_loops
 def _explained(moment, weights, even, starts, rise, fall, back, pivot):
     """How much of the weighted energy of a moment the projection explains."""
     n_mels, n = len(pivot), len(weights)
@@ -182,189 +179,7 @@ def _explained(moment, weights, even, starts, rise, fall, back, pivot):
     return explained
 
 
-@_compiled_loops
-def _sum_from_above(moment, sums, placed):
-    """Sums of the rows from each row on, plain and times the number of the row.
-
-    A difference of two of them is what a straight line over some rows makes of them,
-    however many they are. From above, since spectra fall: what is small is not the
-    difference of what is large.
-    """
-    n = len(moment)
-    sums[n], placed[n] = 0.0, 0.0
-    for f in range(n - 1, -1, -1):
-        for g in range(n):
-            sums[f, g] = sums[f + 1, g] + moment[f, g]
-            placed[f, g] = placed[f + 1, g] + f * moment[f, g]
-
-
-@_compiled_loops
-def _invert_gram(back, pivot, used, inverse):
-    """Inverse of the products of filters that do not depend on those before.
-
-    `used` receives their numbers. Returns how many they are.
-    """
-    n_used = 0
-    for k in range(len(pivot)):
-        if pivot[k] > 0:
-            used[n_used] = k
-            n_used += 1
-    for a in range(n_used - 1, -1, -1):
-        k = used[a]
-        inverse[a, a] = 1 / pivot[k]
-        # What depends on others separates them.
-        alpha = back[k + 1] if a + 1 < n_used and used[a + 1] == k + 1 else 0.0
-        for j in range(a + 1, n_used):
-            inverse[a, j] = inverse[j, a] = -alpha * inverse[a + 1, j]
-        if alpha != 0:
-            inverse[a, a] += alpha * alpha * inverse[a + 1, a + 1]
-    return n_used
-
-
-@_compiled_loops
-def _multiply_segment(moment, sums, placed, first, last, rise, fall, low, up, down):
-    """Write the rising half's product to `up`, add the falling half's to `down`.
-
-    From the bin `low` on.
-    """
-    up, down = up[low:], down[low:]
-    n = len(up)
-    if last - first <= _FEW_BINS:
-        up[:] = 0.0
-        for f in range(first, last):
-            row, r, d = moment[f, low:], rise[f], fall[f]
-            for g in range(n):
-                up[g] += r * row[g]
-                down[g] += d * row[g]
-        return
-    # Straight lines through the weights of the outermost bins.
-    span = last - 1 - first
-    r1, d1 = (
-        (rise[last - 1] - rise[first]) / span,
-        (fall[last - 1] - fall[first]) / span,
-    )
-    r0, d0 = rise[first] - r1 * first, fall[first] - d1 * first
-    sums_first, sums_last = sums[first, low:], sums[last, low:]
-    placed_first, placed_last = placed[first, low:], placed[last, low:]
-    for g in range(n):
-        up[g] = r0 * (sums_first[g] - sums_last[g]) + r1 * (
-            placed_first[g] - placed_last[g]
-        )
-    for g in range(n):
-        down[g] += d0 * (sums_first[g] - sums_last[g]) + d1 * (
-            placed_first[g] - placed_last[g]
-        )
-
-
-@_compiled_loops
-def _dot_filter(vector, k, starts, rise, fall):
-    """Dot product of a filter with a vector."""
-    first, middle, last = starts[k], starts[k + 1], starts[k + 2]
-    v, w = vector[first:middle], rise[first:middle]
-    dot = 0.0
-    for f in range(len(v)):
-        dot += w[f] * v[f]
-    v, w = vector[middle:last], fall[middle:last]
-    for f in range(len(v)):
-        dot += w[f] * v[f]
-    return dot
-
-
-@_compiled_loops
-def _filters_heard(weights, starts, used):
-    """Range of the filters used that reach bins of weight."""
-    first, last = len(used), 0
-    for a in range(len(used)):
-        for f in range(starts[used[a]], starts[used[a] + 2]):
-            if weights[f] > 0:
-                first, last = min(first, a), a + 1
-                break
-    return min(first, last), last
-
-
-@_compiled_loops
-def _multiply_filters(
-    moment, sums, placed, weights, heard, starts, rise, fall, used, seen, weighed
-):
-    """Moments of features, and of weighed features with the others.
-
-    Of the filters `used`, in this order: row j of `seen` holds b_i C b_j, row j of
-    `weighed` b_i W C b_j for those `heard`, a range of them.
-    """
-    n = len(weights)
-    n_used = len(used)
-    product, following, weighty = np.zeros(n), np.zeros(n), np.zeros(n)
-    bins_heard = n
-    if heard[1] > heard[0]:
-        bins_heard = starts[used[heard[0]]]
-    for a in range(n_used):
-        j = used[a]
-        # Below filter j, only what is heard; the rest is symmetric.
-        low = min(starts[j], bins_heard)
-        if a == 0 or used[a - 1] != j - 1:
-            _multiply_segment(
-                moment, sums, placed, starts[j], starts[j + 1], rise, fall, low,
-                product, following,
-            )  # fmt: skip
-        _multiply_segment(
-            moment, sums, placed, starts[j + 1], starts[j + 2], rise, fall, low,
-            following, product,
-        )  # fmt: skip
-        product, following = following, product
-        # `following` is now the moment times filter j.
-        for i in range(a, n_used):
-            dot = _dot_filter(following, used[i], starts, rise, fall)
-            seen[i, a] = seen[a, i] = dot
-        if heard[1] == heard[0]:
-            continue
-        for g in range(bins_heard, starts[used[heard[1] - 1] + 2]):
-            weighty[g] = weights[g] * following[g]
-        for i in range(heard[0], heard[1]):
-            weighed[a, i] = _dot_filter(weighty, used[i], starts, rise, fall)
-
-
-@_compiled_loops
-def _explained_by_features(
-    weights, even, heard, starts, rise, fall, used, inverse, seen, weighed, moved
-):
-    """As `_explained`, of filters far from dependent, by moments of features.
-
-    Decoding multiplies features by the inverse :math:`G` of the filters' products, then
-    by filters. An FFT bin lies in two filters, so its error needs neighbours only.
-    """
-    n_used = len(used)
-    explained = 0.0
-    if even:
-        # A projection along itself: the trace of G times the features' moments.
-        for a in range(n_used):
-            for i in range(n_used):
-                explained += inverse[a, i] * seen[a, i]
-        return weights[0] * explained
-    for a in range(heard[0], heard[1]):
-        k = used[a]
-        size, shared = 0.0, 0.0
-        for f in range(starts[k], starts[k + 1]):
-            size += weights[f] * rise[f] * rise[f]
-        for f in range(starts[k + 1], starts[k + 2]):
-            size += weights[f] * fall[f] * fall[f]
-            shared += weights[f] * fall[f] * rise[f]
-        moved[:n_used] = 0.0
-        for j in range(n_used):
-            x, row = inverse[a, j], seen[j]
-            for i in range(n_used):
-                moved[i] += x * row[i]
-        kept, own, neighbours = 0.0, 0.0, 0.0
-        for j in range(n_used):
-            kept += inverse[a, j] * weighed[j, a]
-            own += inverse[a, j] * moved[j]
-        if a + 1 < n_used and used[a + 1] == k + 1:
-            for j in range(n_used):
-                neighbours += inverse[a + 1, j] * moved[j]
-        explained += 2 * kept - size * own - 2 * shared * neighbours
-    return explained
-
-
-@_compiled_loops
+@compiled_loops
 def interval_errors(
     moment, weights, bins, corners, n_mels, slaney, step, rcond, most, out
 ):
@@ -401,7 +216,7 @@ def interval_errors(
     inverse = np.zeros((most_mels, most_mels))
     seen, weighed = np.zeros_like(inverse), np.zeros_like(inverse)
     sums, placed = np.zeros((n + 1, n)), np.zeros((n + 1, n))
-    _sum_from_above(moment, sums, placed)
+    sum_from_above(moment, sums, placed)
     even = weights.min() == weights.max()
     total = 0.0
     for f in range(n):
@@ -418,14 +233,17 @@ def interval_errors(
             out[i] = np.inf
             continue
         if amplification < _MOST_AMPLIFICATION:
-            u = used[: _invert_gram(b, p, used, inverse)]
-            heard = (0, 0) if even else _filters_heard(weights, s, u)
-            _multiply_filters(
+            u = used[: invert_gram(b, p, used, inverse)]
+            heard = (0, 0) if even else filters_heard(weights, s, u)
+            multiply_filters(
                 moment, sums, placed, weights, heard, s, rise, fall, u, seen, weighed
             )
-            explained = _explained_by_features(
-                weights, even, heard, s, rise, fall, u, inverse, seen, weighed, moved
-            )
+            if even:
+                explained = weights[0] * explained_evenly(len(u), inverse, seen)
+            else:
+                explained = explained_by_features(
+                    weights, heard, s, rise, fall, u, inverse, seen, weighed, moved
+                )
         else:
             explained = _explained(moment, weights, even, s, rise, fall, b, p)
         # Rounding may leave less than nothing of what is explained completely.
