@@ -42,6 +42,10 @@ OBJECTIVES = {
         "no_worse_than": LogMelTransformer(),
     },
     "balanced over the paper's three ranges": {"objective": "balanced"},
+    "balanced, no range worse than Log-Mel-96": {
+        "objective": "balanced",
+        "no_worse_than": LogMelTransformer(),
+    },
     "balanced over Bark bands": {"objective": "balanced", "analysis_bands": "bark"},
 }
 REFERENCE = "HR-Mel 40/32/24"
