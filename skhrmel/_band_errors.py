@@ -150,22 +150,21 @@ def _errors_between(
     errors = np.zeros((len(weights), len(sizes)))
     errors[:, ~possible] = np.inf
     if len(heard) and last > first:
-        found = np.empty((len(heard), len(sizes)))
-        _layout_kernels.interval_errors(
-            np.stack([moments[q, inside, inside] for q in heard]),
-            np.ascontiguousarray(weights[heard, inside]),
-            frequencies[inside],
-            corners,
-            np.where(possible, sizes, 0),
-            norm == "slaney",
-            sr / (2 * (n_freqs - 1)),
-            # As `PseudoInverse` has it.
-            max(n_freqs, int(sizes[-1])) * np.finfo(np.float64).eps,
-            max_amplification,
-            found,
-        )
-        errors[:, np.isinf(found[0])] = np.inf
-        errors[heard] = found
+        for q in heard:
+            _layout_kernels.interval_errors(
+                np.ascontiguousarray(moments[q, inside, inside]),
+                np.ascontiguousarray(weights[q, inside]),
+                frequencies[inside],
+                corners,
+                np.where(possible, sizes, 0),
+                norm == "slaney",
+                sr / (2 * (n_freqs - 1)),
+                # As `PseudoInverse` has it.
+                max(n_freqs, int(sizes[-1])) * np.finfo(np.float64).eps,
+                max_amplification,
+                errors[q],
+            )
+        errors[:, np.isinf(errors[heard[0]])] = np.inf
     return errors
 
 

@@ -46,3 +46,19 @@ def compiled_sum(function: Callable) -> Callable:
         The compiled function.
     """
     return compiled(function, fastmath={"reassoc"})
+
+
+def compiled_loops(function: Callable) -> Callable:
+    """Compile loops over floats whose products may be fused and added in any order.
+
+    Parameters
+    ----------
+    function : callable
+        What numba can compile.
+
+    Returns
+    -------
+    function : callable
+        The compiled function.
+    """
+    return compiled(function, fastmath={"reassoc", "contract"})

@@ -85,7 +85,9 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
     max_amplification : float, default=100.0
         Largest factor by which decoding may amplify relative errors of the features.
         Narrow filters that share nearly the same FFT bins can be told apart exactly,
-        but not from features of seven digits, let alone of fewer.
+        but not from features of seven digits, let alone of fewer. Of filters that
+        depend on others, as more filters than FFT bins must, the upper ones are left
+        out of this.
     compression : str or pair of callables, default="log1p"
         Compression of all bands, see `HRMelTransformer`. It does not change errors.
     gain : float, default=1.0

@@ -7,28 +7,28 @@ with the rows :math:`b_k` of the basis,
 .. math:: r_k = b_k - \alpha_k r_{k-1}, \qquad
           \alpha_k = \frac{b_k \cdot b_{k-1}}{d_{k-1}}, \qquad d_k = \| r_k \|^2,
 
-are orthogonal, and the projection is :math:`P = \sum_k r_k r_k^T / d_k`. The same
-recurrence gives :math:`u_k = C r_k` of a moment :math:`C` from the products
-:math:`C b_k`, which take two multiplications an entry of :math:`C` for all filters
-together, since an FFT bin lies in two filters.
+are orthogonal, and the projection is :math:`P = \sum_k r_k r_k^T / d_k`. Filters far
+from dependent have a faster way, see `skhrmel._feature_kernels`.
 """
 
 import numpy as np
 
-from skhrmel._compiler import compiled
-
-
-def _compiled_loops(function):
-    """Let sums be added up in any order, eight terms at a time."""
-    return compiled(function, fastmath={"reassoc", "contract"})
-
+from skhrmel._compiler import compiled_loops
+from skhrmel._feature_kernels import (
+    explained_by_features,
+    explained_evenly,
+    filters_heard,
+    invert_gram,
+    multiply_filters,
+    sum_from_above,
+)
 
 # How much the columns of the pseudo-inverse may amplify squared rounding errors where
 # they are used themselves.
 _MOST_AMPLIFICATION = 1e4
 
 
-@_compiled_loops
+@compiled_loops
 def _weigh(bins, corners, slaney, starts, rise, fall):
     """Weight of each bin in the filter that rises there and in the one that falls.
 
@@ -51,7 +51,7 @@ def _weigh(bins, corners, slaney, starts, rise, fall):
     starts[n_mels + 1] = f
 
 
-@_compiled_loops
+@compiled_loops
 def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot):
     """Factors `back` and squared lengths `pivot` of the orthogonal filters.
 
@@ -105,7 +105,7 @@ def _orthogonalize(starts, rise, fall, corners, step, slaney, rcond, back, pivot
     return amplification
 
 
-@_compiled_loops
+@compiled_loops
 def _add_segment(moment, first, last, rise, fall, up, down):
     """Write the rising half's product to `up`, add the falling half's to `down`."""
     n = len(up)
@@ -123,7 +123,7 @@ def _add_segment(moment, first, last, rise, fall, up, down):
             down[g] += fa * a[g]
 
 
-@_compiled_loops
+@compiled_loops
 def _project(vector, starts, rise, fall, back, out):
     """Dot products of all orthogonal filters with a vector."""
     before = 0.0
@@ -137,7 +137,7 @@ def _project(vector, starts, rise, fall, back, out):
         out[k] = before
 
 
-@_compiled_loops
+@compiled_loops
 def _explained(moment, weights, even, starts, rise, fall, back, pivot):
     """How much of the weighted energy of a moment the projection explains."""
     n_mels, n = len(pivot), len(weights)
@@ -179,78 +179,18 @@ def _explained(moment, weights, even, starts, rise, fall, back, pivot):
     return explained
 
 
-@_compiled_loops
-def _explained_by_duals(moment, weights, starts, rise, fall, back, pivot):  # noqa: C901
-    """As `_explained`, of filters far from dependent: a third of the time.
-
-    The columns :math:`z_k` of the pseudo-inverse follow from the orthogonal filters
-    from the last to the first, and so does :math:`C z_k`. An FFT bin lies in two
-    filters, so its error needs products of neighbours only.
-    """
-    n_mels, n = len(pivot), len(weights)
-    product, following = np.zeros(n), np.zeros(n)
-    moved, orthogonal = np.zeros((n_mels + 1, n)), np.zeros((n_mels + 1, n))
-    _add_segment(moment, starts[0], starts[1], rise, fall, product, following)
-    for k in range(n_mels):
-        following[:] = 0.0
-        _add_segment(
-            moment, starts[k + 1], starts[k + 2], rise, fall, following, product
-        )
-        product, following = following, product
-        u, r, alpha = moved[k], orthogonal[k], back[k]
-        u_before, r_before = moved[k - 1], orthogonal[k - 1]
-        for g in range(n):
-            u[g] = following[g] - alpha * u_before[g]
-            r[g] = -alpha * r_before[g]
-        for f in range(starts[k], starts[k + 1]):
-            r[f] += rise[f]
-        for f in range(starts[k + 1], starts[k + 2]):
-            r[f] += fall[f]
-    moved[n_mels], orthogonal[n_mels] = 0.0, 0.0
-    explained = 0.0
-    for k in range(n_mels - 1, -1, -1):
-        v, z, v_above, z_above = (
-            moved[k],
-            orthogonal[k],
-            moved[k + 1],
-            orthogonal[k + 1],
-        )
-        alpha = back[k + 1] if k + 1 < n_mels else 0.0
-        scale = 1 / pivot[k] if pivot[k] > 0 else 0.0
-        alpha = alpha if pivot[k] > 0 else 0.0
-        for g in range(n):
-            v[g] = v[g] * scale - alpha * v_above[g]
-            z[g] = z[g] * scale - alpha * z_above[g]
-        size, shared, kept = 0.0, 0.0, 0.0
-        for f in range(starts[k], starts[k + 1]):
-            size += weights[f] * rise[f] * rise[f]
-            kept += weights[f] * rise[f] * v[f]
-        for f in range(starts[k + 1], starts[k + 2]):
-            size += weights[f] * fall[f] * fall[f]
-            kept += weights[f] * fall[f] * v[f]
-            shared += weights[f] * fall[f] * rise[f]
-        if size == 0:
-            continue
-        own, neighbours = 0.0, 0.0
-        for g in range(n):
-            own += z[g] * v[g]
-            neighbours += z_above[g] * v[g]
-        explained += 2 * kept - size * own - 2 * shared * neighbours
-    return explained
-
-
-@_compiled_loops
+@compiled_loops
 def interval_errors(
-    moments, weights, bins, corners, n_mels, slaney, step, rcond, most, out
+    moment, weights, bins, corners, n_mels, slaney, step, rcond, most, out
 ):
     """Weighted squared errors of mel filter banks of several sizes in one interval.
 
     Parameters
     ----------
-    moments : ndarray of shape (n_criteria, n_bins, n_bins)
-        Second moments of the bins of the interval, one a criterion.
-    weights : ndarray of shape (n_criteria, n_bins)
-        Weights of the squared error of each bin.
+    moment : ndarray of shape (n_bins, n_bins)
+        Second moment of the bins of the interval.
+    weights : ndarray of shape (n_bins,)
+        Weights of the squared error of each bin, not all 0.
     bins : ndarray of shape (n_bins,)
         Frequencies of the bins in Hz.
     corners : ndarray of shape (n_sizes, most_mels + 2)
@@ -266,41 +206,45 @@ def interval_errors(
     most : float
         Largest amplification of relative errors of features; banks of more are
         impossible.
-    out : ndarray of shape (n_criteria, n_sizes)
+    out : ndarray of shape (n_sizes,)
         Receives the errors; infinity for what is impossible.
     """
-    n_criteria, n = weights.shape
+    n, most_mels = len(weights), corners.shape[1] - 2
     rise, fall = np.zeros(n), np.zeros(n)
-    starts = np.zeros(corners.shape[1], np.int64)
+    starts, used = np.zeros(most_mels + 2, np.int64), np.zeros(most_mels, np.int64)
+    back, pivot, moved = np.zeros(most_mels), np.zeros(most_mels), np.zeros(most_mels)
+    inverse = np.zeros((most_mels, most_mels))
+    seen, weighed = np.zeros_like(inverse), np.zeros_like(inverse)
+    sums, placed = np.zeros((n + 1, n)), np.zeros((n + 1, n))
+    sum_from_above(moment, sums, placed)
+    even = weights.min() == weights.max()
+    total = 0.0
+    for f in range(n):
+        total += weights[f] * moment[f, f]
     for i in range(len(n_mels)):
         m = n_mels[i]
         if m == 0:
-            out[:, i] = np.inf
+            out[i] = np.inf
             continue
-        c = corners[i, : m + 2]
-        back, pivot = np.zeros(m), np.zeros(m)
-        _weigh(bins, c, slaney, starts, rise, fall)
-        amplification = _orthogonalize(
-            starts, rise, fall, c, step, slaney, rcond, back, pivot
-        )
+        c, s, b, p = corners[i, : m + 2], starts[: m + 2], back[:m], pivot[:m]
+        _weigh(bins, c, slaney, s, rise, fall)
+        amplification = _orthogonalize(s, rise, fall, c, step, slaney, rcond, b, p)
         if amplification > most * most:
-            out[:, i] = np.inf
+            out[i] = np.inf
             continue
-        far = amplification < _MOST_AMPLIFICATION
-        for q in range(n_criteria):
-            total, heaviest, lightest = 0.0, 0.0, np.inf
-            for f in range(n):
-                total += weights[q, f] * moments[q, f, f]
-                heaviest = max(heaviest, weights[q, f])
-                lightest = min(lightest, weights[q, f])
-            even = heaviest == lightest
-            if far and not even:
-                total -= _explained_by_duals(
-                    moments[q], weights[q], starts, rise, fall, back, pivot
+        if amplification < _MOST_AMPLIFICATION:
+            u = used[: invert_gram(b, p, used, inverse)]
+            heard = (0, 0) if even else filters_heard(weights, s, u)
+            multiply_filters(
+                moment, sums, placed, weights, heard, s, rise, fall, u, seen, weighed
+            )
+            if even:
+                explained = weights[0] * explained_evenly(len(u), inverse, seen)
+            else:
+                explained = explained_by_features(
+                    weights, heard, s, rise, fall, u, inverse, seen, weighed, moved
                 )
-            elif heaviest > 0:
-                total -= _explained(
-                    moments[q], weights[q], even, starts, rise, fall, back, pivot
-                )
-            # Rounding may leave less than nothing of what is explained completely.
-            out[q, i] = max(0.0, total)
+        else:
+            explained = _explained(moment, weights, even, s, rise, fall, b, p)
+        # Rounding may leave less than nothing of what is explained completely.
+        out[i] = max(0.0, total - explained)

@@ -1,33 +1,30 @@
 """``skhrmel optimize``: the best band layout for a folder of music."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
+from skhrmel import _optimize_files as files
 from skhrmel import _optimize_report as report
 from skhrmel._ablate_options import band_bins, band_edges, job_count
 from skhrmel._command_output import make_console, print_remarks
+from skhrmel._drawing import require_pyplot
 from skhrmel._layout_cv import HRMelTransformerCV
-from skhrmel._moments import second_moment
-from skhrmel._threads import one_blas_thread
+from skhrmel._optimize_tracks import measure_held_out, read_tracks
 from skhrmel._tracks import (
     MAX_JOBS,
     SYNTHETIC_SECONDS,
     SYNTHETIC_TRACKS,
-    ctrl_c_for_this_process_only,
+    check_outputs,
     file_tracks,
     synthetic_tracks,
 )
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
-from skhrmel.ablation import HOP_LENGTH, N_FFT, SR, Track, TrackResult, measure_track
+from skhrmel.ablation import N_FFT, SR, TrackResult
 from skhrmel.folders import find_audio
-from skhrmel.spectrum import power_blocks
 
 _DESCRIPTION = """\
 Find the layout of bands and bins that loses the least of your music, among all layouts
@@ -40,6 +37,7 @@ examples:
   skhrmel optimize ~/music --bands 2/3/4/5 --total-mels 64
   skhrmel optimize ~/music --no-worse-than log-mel --bands 4
   skhrmel optimize ~/music --edges 0,500,1500,3000,6000,20000 --mel-scale htk
+  skhrmel optimize ~/music --decoder kl --json layouts.json --plot front.svg
 
 The objective "balanced" lets the error of every analysis band count the same. "overall"
 minds the energy alone: it spends nearly all bins on the bass, and music decoded from
@@ -124,6 +122,23 @@ def add_parser(subparsers: Any) -> None:
         help="parts of the tracks held out in turn; 0 measures nothing (default: 4)",
     )
     parser.add_argument(
+        "--decoder",
+        choices=("pinv", "kl"),
+        default="pinv",
+        help="decoder by which held-out tracks are measured; kl learns from the other "
+        "tracks. The search itself assumes pinv (default: pinv)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all figures and layouts"
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw layouts that no other beats in every range, as .png, .svg or .pdf; "
+        "needs matplotlib",
+    )
+    parser.add_argument(
         "-j",
         "--n-jobs",
         type=job_count,
@@ -139,70 +154,76 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     if args.folds < 0 or args.folds == 1:
         fail(f"--folds must be 0 or at least 2, got {args.folds}")
     search = _make_search(args)
+    found = find_audio(args.paths)
     try:
         search._validate_params()
         search._prepare(N_FFT // 2 + 1)
+        check_outputs([path for path in (args.json, args.plot) if path], found.files)
+        if args.plot is not None:
+            files.check_picture(args.plot)
     except ValueError as error:
         fail(str(error))
-    found = find_audio(args.paths)
+    if args.plot is not None:
+        try:
+            require_pyplot("skhrmel optimize --plot")
+        except ImportError as error:
+            print(f"skhrmel optimize: {error}", file=sys.stderr)
+            return 1
     tracks = file_tracks(found) if args.paths else synthetic_tracks()
     n_jobs = max(-MAX_JOBS, min(args.n_jobs, max(1, len(tracks)), MAX_JOBS))
     n_folds = min(args.folds, len(tracks)) if len(tracks) > 1 else 0
     folds = [_make_search(args)._prepare(N_FFT // 2 + 1) for _ in range(n_folds)]
 
-    results, heard = _read(tracks, search, folds, n_jobs)
+    results, heard = read_tracks(tracks, search, folds, n_jobs)
+    held_out: list[TrackResult] = []
     console = make_console()
+    written = True
     if heard:
         try:
             report.print_layouts(console, search, len(heard))
             if len(heard) > 1 and folds:
-                results += _measure_held_out(heard, folds, n_jobs)
-                report.print_held_out(console, results)
-            report.print_code(console, search)
+                held_out = measure_held_out(heard, folds, args.decoder, n_jobs)
+                results += held_out
+                report.print_held_out(console, held_out, args.decoder)
+            code = report.code(search, args.decoder)
+            console.print(code, markup=False, soft_wrap=True)
         except ValueError as error:
             console.print(str(error), markup=False, soft_wrap=True)
             return 1
+        settings = files.describe_search(
+            search,
+            synthetic=not args.paths,
+            n_folds=len(folds) if held_out else 0,
+            decoder=args.decoder,
+            no_worse_than=args.no_worse_than,
+        )
+        document = files.make_document(
+            search, folds, results, held_out, settings, found.problems
+        )
+        written = _write_files(args, search, document)
     print_remarks(console, results, found)
     if not heard:
         console.print("Nothing could be measured.")
-    return 0 if len(heard) == len(tracks) > 0 and not found.problems else 1
+    complete = len(heard) == len(tracks) > 0 and not found.problems
+    return 0 if complete and written else 1
 
 
-def _read(
-    tracks: Sequence[Track],
-    search: HRMelTransformerCV,
-    folds: Sequence[HRMelTransformerCV],
-    n_jobs: int,
-) -> tuple[list[TrackResult], list[Track]]:
-    """Add each track to the search and to all folds but its own.
-
-    Gives what was wrong with tracks, and those that sound.
-    """
-    problems: list[TrackResult] = []
-    heard: list[Track] = []
-    moments = _in_parallel(_measure_moment, [(t,) for t in tracks], n_jobs)
-    moments = _with_progress(moments, len(tracks), "reading")
-    for track, (result, moment) in zip(tracks, moments, strict=True):
-        if moment is None:
-            problems.append(result)
-            continue
-        search._add(moment)
-        for k, fold in enumerate(folds):
-            if k != len(heard) % len(folds):
-                fold._add(moment)
-        heard.append(track)
-    return problems, heard
-
-
-def _measure_held_out(
-    tracks: Sequence[Track], folds: Sequence[HRMelTransformerCV], n_jobs: int
-) -> list[TrackResult]:
-    """Measure each track by the layout that was found without it."""
-    representations = [_representations(fold) for fold in folds]
-    jobs = [(t, representations[k % len(folds)]) for k, t in enumerate(tracks)]
-    measure = partial(measure_track, n_fft=N_FFT, hop_length=HOP_LENGTH)
-    results = _in_parallel(measure, jobs, n_jobs)
-    return list(_with_progress(results, len(jobs), "measuring"))
+def _write_files(
+    args: argparse.Namespace, search: HRMelTransformerCV, document: Mapping[str, Any]
+) -> bool:
+    """Write the files asked for; say whether all could be."""
+    written = True
+    for path, write in (
+        (args.json, partial(files.write_json, document=document)),
+        (args.plot, partial(files.write_plot, search=search)),
+    ):
+        try:
+            if path is not None:
+                write(path)
+        except OSError as error:
+            print(f"{path}: could not be written: {error.strerror}", file=sys.stderr)
+            written = False
+    return written
 
 
 def _make_search(args: argparse.Namespace) -> HRMelTransformerCV:
@@ -223,57 +244,3 @@ def _make_search(args: argparse.Namespace) -> HRMelTransformerCV:
         mel_scale=args.mel_scale,
         n_jobs=args.n_jobs,
     )
-
-
-def _representations(search: HRMelTransformerCV) -> dict[str, Any]:
-    return {
-        report.CHOSEN: HRMelTransformer(
-            SR,
-            n_mels=search.n_mels_,
-            band_edges=search.band_edges_,
-            compression="log1p",
-            mel_scale=search.mel_scale,
-        ),
-        "HR-Mel 40/32/24": HRMelTransformer(SR),
-        f"Log-Mel-{search.total_mels}": LogMelTransformer(SR, n_mels=search.total_mels),
-    }
-
-
-def _measure_moment(track: Track) -> tuple[TrackResult, NDArray | None]:
-    """Give the second moment of a track, or the reason why there is none."""
-    try:
-        samples, note = track.load()
-        with one_blas_thread():
-            moment = second_moment(
-                power_blocks(samples, n_fft=N_FFT, hop_length=HOP_LENGTH)
-            )
-    except (ValueError, MemoryError) as error:
-        problem = str(error) or type(error).__name__
-        return TrackResult(track.name, 0.0, {}, problem=problem), None
-    seconds = len(samples) / SR
-    if not moment.any():
-        problem = "silent, so it has no relative error"
-        return TrackResult(track.name, seconds, {}, note, problem), None
-    return TrackResult(track.name, seconds, {}, note), moment
-
-
-def _in_parallel(function: Any, jobs: Sequence[tuple], n_jobs: int) -> Iterator[Any]:
-    with ctrl_c_for_this_process_only():
-        results: Iterator[Any] = Parallel(n_jobs=n_jobs, return_as="generator")(
-            delayed(function)(*job) for job in jobs
-        )
-    return results
-
-
-def _with_progress(results: Iterable[Any], total: int, text: str) -> Iterator[Any]:
-    """Show how far it is, where there is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield from results
-        return
-    columns = TextColumn(text), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
-        for result in results:
-            yield result
-            progress.update(task, advance=1)

@@ -1,6 +1,7 @@
 """What ``skhrmel optimize`` prints: layouts, errors on held-out tracks, code."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,9 @@ from rich.table import Table
 from scipy import stats
 
 from skhrmel._layout_cv import HRMelTransformerCV
+from skhrmel._optimize_tracks import CHOSEN
 from skhrmel.ablation import TrackResult, stack_errors
 
-#: Name of the layouts found, each on other tracks than it is measured on.
-CHOSEN = "found"
 _BALANCED = ("low", "mid", "high")
 
 
@@ -46,51 +46,81 @@ def print_layouts(console: Console, search: HRMelTransformerCV, n_tracks: int) -
     )
 
 
-def print_held_out(console: Console, results: Sequence[TrackResult]) -> None:
+def print_held_out(
+    console: Console, results: Sequence[TrackResult], decoder: str
+) -> None:
     """Print errors on tracks that the search had not seen, and paired differences."""
-    representations = next(r.errors for r in results if r.errors)
-    errors = {name: _columns(results, name) for name in representations}
+    errors = held_out_errors(results)
     columns = list(errors[CHOSEN])
-    table = _table("On tracks held out", ["representation", *columns])
+    table = _table(f"On tracks held out, decoder {decoder}", ["layout", *columns])
     for name, figures in errors.items():
         cells = (f"{x.mean():.4f} ± {x.std():.4f}" for x in figures.values())
         table.add_row(name, *cells)
-    for name, figures in errors.items():
-        if name == CHOSEN:
-            continue
-        cells = (_interval(errors[CHOSEN][c] - figures[c]) for c in columns)
+    for name, differences in held_out_differences(errors).items():
+        cells = (
+            f"{d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
+            for d in differences.values()
+        )
         table.add_row(f"{CHOSEN} - {name}", *cells)
     console.print(table)
+    taught = " Taught by the tracks of each search." if decoder == "kl" else ""
     console.print(
         "Relative errors after clipping, mean ± standard deviation over tracks. "
         "Balanced: mean over the\nthree ranges of the squared error. Differences: mean "
-        "and 95% interval of Student's t over tracks.\n",
+        f"and 95% interval of Student's t over tracks.{taught}\n",
         soft_wrap=True,
     )
 
 
-def print_code(console: Console, search: HRMelTransformerCV) -> None:
-    """Print the transformer to paste."""
-    scale = "" if search.mel_scale == "slaney" else f', mel_scale="{search.mel_scale}"'
-    console.print(
+def code(search: HRMelTransformerCV, decoder: str) -> str:
+    """Write the transformer of the chosen layout as Python has it."""
+    defaults = {"mel_scale": "slaney", "decoder": "pinv"}
+    chosen = {"mel_scale": search.mel_scale, "decoder": decoder}
+    others = [f', {k}="{v}"' for k, v in chosen.items() if v != defaults[k]]
+    return (
         f"HRMelTransformer(n_mels={search.n_mels_}, band_edges={search.band_edges_}, "
-        f'compression="log1p"{scale})',
-        markup=False,
-        soft_wrap=True,
+        f'compression="log1p"{"".join(others)})'
     )
 
 
-def _columns(results: Sequence[TrackResult], name: str) -> dict[str, NDArray]:
-    errors = stack_errors(results, name)
-    squares = np.square([errors[band] for band in _BALANCED])
-    return {**errors, "balanced": squares.mean(axis=0)}
+def held_out_errors(
+    results: Sequence[TrackResult],
+) -> dict[str, dict[str, NDArray]]:
+    """Errors of every track, by representation, then by what they are of."""
+    errors = {}
+    for name in next(result.errors for result in results if result.errors):
+        by_range = stack_errors(results, name)
+        squares = np.square([by_range[band] for band in _BALANCED])
+        errors[name] = {**by_range, "balanced": squares.mean(axis=0)}
+    return errors
 
 
-def _interval(differences: NDArray) -> str:
-    mean = differences.mean()
-    n = len(differences)
-    half = stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n)
-    return f"{mean:+.4f} ({mean - half:+.4f} to {mean + half:+.4f})"
+class Difference(NamedTuple):
+    """Mean over tracks of a difference, and its 95% interval of Student's t."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def held_out_differences(
+    errors: Mapping[str, Mapping[str, NDArray]],
+) -> dict[str, dict[str, Difference]]:
+    """Errors of the layouts found minus those of each other representation."""
+    return {
+        name: {
+            column: _difference(errors[CHOSEN][column] - values)
+            for column, values in figures.items()
+        }
+        for name, figures in errors.items()
+        if name != CHOSEN
+    }
+
+
+def _difference(differences: NDArray) -> Difference:
+    mean, n = float(differences.mean()), len(differences)
+    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n))
+    return Difference(mean, mean - half, mean + half)
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:

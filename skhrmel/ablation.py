@@ -118,7 +118,8 @@ def measure_track(
     track : Track
         The track.
     representations : mapping of str to estimator
-        Transformers with an `inverse_transform`.
+        Transformers with an `inverse_transform`. They are fitted to the first frames,
+        unless they are frozen by `sklearn.frozen.FrozenEstimator`.
     n_fft : int, default=2048
         Length of the FFT in samples.
     hop_length : int, default=441
@@ -192,7 +193,7 @@ def _error_spectra(
     for block in power_blocks(samples, n_fft=n_fft, hop_length=hop_length):
         if not fitted:
             fitted = {
-                name: clone(estimator).fit(block)
+                name: clone(estimator).fit(block, None)
                 for name, estimator in representations.items()
             }
         for name, estimator in fitted.items():

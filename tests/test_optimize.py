@@ -1,5 +1,7 @@
 """The command ``skhrmel optimize`` as a process."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -16,9 +18,10 @@ EDGES = "0,800,1500,6000,20000"
 OPTIONS = ["--total-mels", 20, "--bands", "2/3", "--edges", EDGES, "--folds", 2]
 
 
-def run(*arguments):
+def run(*arguments, env=None):
     return subprocess.run(
         [sys.executable, "-m", "skhrmel", "optimize", *map(str, arguments)],
+        env=env,
         capture_output=True,
         text=True,
         timeout=300,
@@ -26,16 +29,33 @@ def run(*arguments):
 
 
 @pytest.fixture(scope="module")
-def printed(clips, tmp_path_factory):
+def folder(clips, tmp_path_factory):
     folder = tmp_path_factory.mktemp("music")
     for k, clip in enumerate(clips[:4]):
         soundfile.write(folder / f"{k}.wav", clip, 44100, subtype="FLOAT")
     (folder / "4.wav").write_bytes(b"no audio")
-    process = run(folder, *OPTIONS, "-j", 2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("outputs")
+    return folder / "layouts.json", folder / "front.png"
+
+
+@pytest.fixture(scope="module")
+def printed(folder, outputs):
+    to_json, to_plot = outputs
+    process = run(folder, *OPTIONS, "-j", 2, "--json", to_json, "--plot", to_plot)
     assert process.stderr == ""
     assert process.returncode == 1
     assert "Skipped: " in process.stdout
     return process.stdout
+
+
+@pytest.fixture(scope="module")
+def document(printed, outputs):
+    return json.loads(outputs[0].read_text())
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +99,109 @@ def test_errors_are_those_of_tracks_held_out(printed, search, clips):
     assert float(line[2]) < float(line[1]) < float(line[3])
 
 
+def test_json_holds_what_is_printed(printed, document, search, clips):
+    fit(search, clips[:4])
+    results = search.cv_results_
+    for row, layout in enumerate(document["layouts"]):
+        assert tuple(layout["n_mels"]) == results["params"][row]["n_mels"]
+        assert tuple(layout["band_edges"]) == results["params"][row]["band_edges"]
+        assert (layout["n_bands"], layout["rank"]) == (
+            results["n_bands"][row],
+            results["rank"][row],
+        )
+        # float32 frames, added up in blocks of other sizes.
+        assert layout["objective"] == pytest.approx(-results["score"][row], rel=1e-5)
+        assert layout["errors"]["mid"] == pytest.approx(
+            results["error_mid"][row], rel=1e-5
+        )
+    assert len(document["layouts"]) == len(results["params"])
+    assert document["chosen"]["code"] in printed.splitlines()
+    assert tuple(document["chosen"]["n_mels"]) == search.n_mels_
+    front = [tuple(layout["n_mels"]) for layout in document["pareto_front"]]
+    assert front == [layout["n_mels"] for layout in search.pareto_front_]
+    for k, fold in enumerate(document["folds"]):
+        fit(search, [clip for j, clip in enumerate(clips[:4]) if j % 2 != k])
+        assert tuple(fold["n_mels"]) == search.n_mels_
+    for name, by_range in document["held_out"]["summary"].items():
+        line = re.search(rf"^ *{name} {{2,}}(.*)$", printed, re.MULTILINE)[1]
+        cells = [f"{x['mean']:.4f} ± {x['std']:.4f}" for x in by_range.values()]
+        assert re.split(" {2,}", line.strip()) == cells
+        errors = [track["errors"][name]["low"] for track in document["tracks"]]
+        assert by_range["low"]["mean"] == pytest.approx(np.mean(errors))
+    for name, by_range in document["held_out"]["paired_differences"].items():
+        line = re.search(rf"^ *found - {name} {{2,}}(.*)$", printed, re.MULTILINE)[1]
+        cells = [
+            f"{d['mean']:+.4f} ({d['low']:+.4f} to {d['high']:+.4f})"
+            for d in by_range.values()
+        ]
+        assert re.split(" {2,}", line.strip()) == cells
+    assert [track["fold"] for track in document["tracks"]] == [0, 1, 0, 1]
+    assert [skip["name"].endswith("4.wav") for skip in document["skipped"]] == [True]
+    settings = document["settings"]
+    assert settings["candidate_edges"] == [float(edge) for edge in EDGES.split(",")]
+    assert (settings["total_mels"], settings["n_bands"]) == (20, [2, 3])
+    assert (settings["decoder"], settings["folds"]) == ("pinv", 2)
+
+
+def test_the_picture_is_one(printed, outputs):
+    from matplotlib.image import imread
+
+    pixels = imread(outputs[1])
+    assert pixels.ndim == 3
+    assert pixels.std() > 0
+
+
+def test_many_ranges_are_drawn_and_written_without_tracks_held_out(folder, tmp_path):
+    picture, figures = tmp_path / "front.svg", tmp_path / "layouts.json"
+    process = run(
+        *(folder / "0.wav", folder / "1.wav", *OPTIONS[:-2], "--folds", 0),
+        *("--analysis-bands", "bark", "--plot", picture, "--json", figures),
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    # The name of the last critical band, drawn as a comment beside its outlines.
+    assert "<!-- bark25 -->" in picture.read_text()
+    document = json.loads(figures.read_text())
+    assert document["held_out"] == {}
+    assert document["tracks"] == []
+    assert len(document["layouts"][0]["errors"]) == 25
+
+
+def test_the_kl_decoder_is_taught_by_the_tracks_of_the_search(folder, clips, tmp_path):
+    path = tmp_path / "layouts.json"
+    process = run(folder, *OPTIONS, "--decoder", "kl", "--json", path)
+    assert process.stderr == ""
+    document = json.loads(path.read_text())
+    assert 'decoder="kl"' in document["chosen"]["code"]
+    frames = [power_frames(clip) for clip in clips[:4]]
+    for k, track in enumerate(document["tracks"]):
+        fold = document["folds"][k % 2]
+        found = HRMelTransformer(
+            n_mels=fold["n_mels"],
+            band_edges=fold["band_edges"],
+            compression="log1p",
+            decoder="kl",
+        )
+        # Blocks of 128 frames, so every eighth of a block is every eighth of all.
+        others = [f[::8] for j, f in enumerate(frames) if j % 2 != k % 2]
+        found.fit(np.vstack(others))
+        decoded = found.inverse_transform(found.transform(frames[k]))
+        error = ErrorSpectrum.between(frames[k], decoded).relative_error()
+        # Learned in one go or track by track, in float32.
+        assert track["errors"]["found"]["overall"] == pytest.approx(error, rel=1e-3)
+
+
+def test_without_matplotlib_it_says_what_to_install(folder, tmp_path):
+    # Shadows the package for this process alone.
+    (tmp_path / "matplotlib.py").write_text("raise ImportError('none here')")
+    process = run(
+        *(folder, *OPTIONS, "--plot", tmp_path / "front.png"),
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert process.returncode == 1
+    assert "pip install 'skhrmel[plot]'" in process.stderr
+    assert process.stdout == ""
+
+
 def test_the_danger_of_overall_is_told():
     text = run("--help").stdout
     assert "sounds broken" in re.sub(r"\s+", " ", text)
@@ -91,6 +214,8 @@ def test_the_danger_of_overall_is_told():
         (("--edges", "0,30000"), "candidate_edges must be at least two"),
         (("--bands", "0"), "n_bands must be an integer of at least 1"),
         (("--folds", 1), "--folds must be 0 or at least 2, got 1"),
+        (("--plot", "front.gif"), "front.gif: expected a picture that ends with .png"),
+        (("--json", "no/such/folder.json"), "not a file in a folder that exists"),
     ],
 )
 def test_wrong_usage(arguments, message):
