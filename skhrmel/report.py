@@ -32,8 +32,10 @@ _LEARN_TRACKS_AT_LEAST, _LEARN_SECONDS_AT_LEAST = 10, 2.0
 _FADE_SECONDS = 0.01
 # Largest sample of the loudest version.
 _PEAK = 0.97
-#: What the paper proposes, and what it is compared with.
-PROPOSED, USUAL = "HR-Mel 40/32/24", "Log-Mel-96"
+#: Name of the HR-Mel paper's own layout among the representations.
+PROPOSED = "HR-Mel 40/32/24"
+#: Name of what it is compared with: as many bins, spread uniformly.
+USUAL = "Log-Mel-96"
 # Decoders, and what people read.
 _DECODERS = {"pinv": "pseudo-inverse", "kl": "kl"}
 
