@@ -85,8 +85,9 @@ def extract_features(
         time of change.
     n_jobs : int or None, default=None
         Worker processes; -1 uses every core. None is 1, unless a
-        ``joblib.parallel_config`` says otherwise: with that of dask, the cluster's
-        workers read the clips and write to `out` themselves, over storage they share.
+        ``joblib.parallel_config`` says otherwise. With that of dask or ray, all cores
+        of the cluster are used, whatever `n_jobs` is: its workers read the clips and
+        write to `out` themselves, over storage they share.
     timeout : float or None, default=None
         Seconds after which the process of a clip is ended, and the clip has failed.
     overwrite : bool, default=False

@@ -169,7 +169,10 @@ def block_of_the_guide(word):
 def slurm_answers():
     if shutil.which("sbatch") is None:
         return False
-    process = subprocess.run(["sinfo", "-h"], capture_output=True, timeout=30)
+    try:
+        process = subprocess.run(["sinfo", "-h"], capture_output=True, timeout=30)
+    except subprocess.TimeoutExpired:
+        return False
     return process.returncode == 0 and process.stdout != b""
 
 
