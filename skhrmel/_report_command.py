@@ -155,11 +155,15 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         report.choose_tracks(long_enough, args.excerpts, first=first, second=second)
     )
     heard = {name: representations[name] for name in (second, first, *extra)}
-    with Console(stderr=True).status("decoding excerpts"):
+    doing = "decoding excerpt {} of " + str(len(chosen))
+    with Console(stderr=True).status(doing.format(1)) as status:
         try:
-            excerpts = list(
-                report.make_excerpts(measured, chosen, heard, seconds=args.seconds)
-            )
+            excerpts = []
+            for excerpt in report.make_excerpts(
+                measured, chosen, heard, seconds=args.seconds
+            ):
+                excerpts.append(excerpt)
+                status.update(doing.format(min(len(excerpts) + 1, len(chosen))))
         except ValueError as error:
             print(f"skhrmel report: {error}", file=sys.stderr)
             return 1
