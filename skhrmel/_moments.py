@@ -29,7 +29,7 @@ _MOST_EXPONENT = 120
 _SILENCE = 1e-20
 
 
-def second_moment(blocks: Iterable[NDArray]) -> NDArray:
+def second_moment(blocks: Iterable[NDArray], step: int = 1) -> NDArray:
     """Add up the outer products of all frames of a track.
 
     Products are made in the precision of the frames and added up in float64, two
@@ -39,6 +39,8 @@ def second_moment(blocks: Iterable[NDArray]) -> NDArray:
     ----------
     blocks : iterable of ndarray of shape (n_block_frames, n_freqs)
         Power-spectrum frames, float32 or float64, of any number in all; at least one.
+    step : int, default=1
+        Every so manyth frame is taken, the first to begin with.
 
     Returns
     -------
@@ -52,11 +54,14 @@ def second_moment(blocks: Iterable[NDArray]) -> NDArray:
     """
     moment = np.zeros((0, 0))
     pending: list[NDArray] = []
-    for block in blocks:
+    first = 0
+    for frames in blocks:
+        block = frames[first::step]
+        first = (first - len(frames)) % step
         if not len(moment):
             moment = np.zeros((block.shape[1],) * 2)
         # A copy, since blocks may be overwritten by the next.
-        pending.append(block.copy() if len(block) < _BLOCK_FRAMES else block)
+        pending.append(block.copy() if len(frames) < _BLOCK_FRAMES else block)
         if sum(map(len, pending)) >= _BLOCK_FRAMES:
             _add_product(np.concatenate(pending), moment)
             pending = []

@@ -32,7 +32,7 @@ def describe_search(
     no_worse_than: str | None,
 ) -> dict[str, Any]:
     """Say how the layouts were found and measured, as JSON can hold it."""
-    names = "total_mels", "objective", "min_mels", "mel_scale", "norm"
+    names = "total_mels", "objective", "min_mels", "frame_step", "mel_scale", "norm"
     problem = search._problem
     return {
         **describe_settings(synthetic=synthetic),

@@ -30,6 +30,7 @@ def read_tracks(
     tracks: Sequence[Track],
     search: HRMelTransformerCV,
     folds: Sequence[HRMelTransformerCV],
+    frame_step: int,
     n_jobs: int,
 ) -> tuple[list[TrackResult], list[Track]]:
     """Add each track to the search and to all folds but its own.
@@ -43,6 +44,8 @@ def read_tracks(
     folds : sequence of HRMelTransformerCV
         Searches that are ready for moments. Track ``k`` of those that sound belongs to
         fold ``k % len(folds)``, and is added to the others.
+    frame_step : int
+        The search looks at every so manyth frame.
     n_jobs : int
         Tracks worked on at the same time.
 
@@ -55,7 +58,8 @@ def read_tracks(
     """
     problems: list[TrackResult] = []
     heard: list[Track] = []
-    moments = _in_parallel(_measure_moment, [(t,) for t in tracks], n_jobs)
+    jobs = [(track, frame_step) for track in tracks]
+    moments = _in_parallel(_measure_moment, jobs, n_jobs)
     moments = _with_progress(moments, len(tracks), "reading")
     for track, (result, moment) in zip(tracks, moments, strict=True):
         if moment is None:
@@ -141,13 +145,16 @@ def _teach(
     return {name: FrozenEstimator(e) for name, e in representations.items()}
 
 
-def _measure_moment(track: Track) -> tuple[TrackResult, NDArray | None]:
+def _measure_moment(
+    track: Track, frame_step: int
+) -> tuple[TrackResult, NDArray | None]:
     """Give the second moment of a track, or the reason why there is none."""
     try:
         samples, note = track.load()
         with one_blas_thread():
             moment = second_moment(
-                power_blocks(samples, n_fft=N_FFT, hop_length=HOP_LENGTH)
+                # Of the other frames, not even the spectrum is needed.
+                power_blocks(samples, n_fft=N_FFT, hop_length=HOP_LENGTH * frame_step)
             )
     except (ValueError, MemoryError) as error:
         problem = str(error) or type(error).__name__

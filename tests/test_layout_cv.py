@@ -199,6 +199,20 @@ def test_from_clips_a_clip_is_a_track(clips, frames, groups, search):
     assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_every_fourth_frame_of_frames_and_of_clips(clips, frames, groups):
+    every_fourth = HRMelTransformerCV(**SMALL, frame_step=4)
+    some = np.concatenate([frames[groups == g][::4] for g in range(6)])
+    names = np.concatenate([groups[groups == g][::4] for g in range(6)])
+    expected = HRMelTransformerCV(**SMALL).fit(some, groups=names)
+    for n_jobs in (1, 2):
+        front_end = AudioFrontEnd(clone(every_fourth), n_jobs=n_jobs).fit(clips)
+        score = front_end.transformer_.best_score_
+        # Moments of float32 frames have float32's digits.
+        assert score == pytest.approx(expected.best_score_, rel=1e-5)
+    found = every_fourth.fit(frames, groups=groups)
+    assert found.best_score_ == pytest.approx(expected.best_score_, rel=1e-9)
+
+
 def test_from_clips_with_what_needs_frames_again(clips, frames, groups):
     search = HRMelTransformerCV(**SMALL, n_bands=(1, 2), decoder="kl", cv=2)
     front_end = AudioFrontEnd(search).fit(clips)

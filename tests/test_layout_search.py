@@ -173,6 +173,13 @@ def test_second_moment_of_blocks(dtype):
     )
 
 
+def test_every_third_frame_of_blocks_of_any_size():
+    frames = np.random.default_rng(0).exponential(size=(3000, 5))
+    blocks = np.split(frames, [1, 2, 7, 300, 301, 2600])
+    some = frames[::3]
+    assert_allclose(second_moment(blocks, 3), some.T @ some, rtol=1e-13)
+
+
 def test_a_band_where_a_track_is_silent_says_nothing_of_it():
     weights = np.repeat(np.eye(2), [2, 2], axis=1)
     loud, dull = np.ones((5, 4)), np.ones((5, 4))

@@ -65,7 +65,8 @@ def search(clips):
 
 
 def fit(search, clips):
-    frames = [power_frames(clip) for clip in clips]
+    # By default, the command searches by every fourth frame.
+    frames = [power_frames(clip)[::4] for clip in clips]
     groups = np.repeat(np.arange(len(clips)), list(map(len, frames)))
     return search.fit(np.vstack(frames), groups=groups)
 
@@ -213,6 +214,7 @@ def test_the_danger_of_overall_is_told():
         (("--total-mels", 0), "total_mels"),
         (("--edges", "0,30000"), "candidate_edges must be at least two"),
         (("--bands", "0"), "n_bands must be an integer of at least 1"),
+        (("--every", 0), "frame_step"),
         (("--folds", 1), "--folds must be 0 or at least 2, got 1"),
         (("--plot", "front.gif"), "front.gif: expected a picture that ends with .png"),
         (("--json", "no/such/folder.json"), "not a file in a folder that exists"),
