@@ -41,8 +41,8 @@ examples:
 
 The objective "balanced" lets the error of every analysis band count the same. "overall"
 minds the energy alone: it spends nearly all bins on the bass, and music decoded from
-such features sounds broken. Exit status: 0 all done, 1 something was skipped, 2 wrong
-usage, 130 interrupted.
+such features sounds broken. "--no-worse-than log-mel" protects the sound best. Exit
+status: 0 all done, 1 something was skipped, 2 wrong usage, 130 interrupted.
 """
 
 

@@ -217,7 +217,7 @@ def test_the_danger_of_overall_is_told():
         (("--every", 0), "frame_step"),
         (("--folds", 1), "--folds must be 0 or at least 2, got 1"),
         (("--plot", "front.gif"), "front.gif: expected a picture that ends with .png"),
-        (("--json", "no/such/folder.json"), "not a file in a folder that exists"),
+        (("--json", "no/such/folder.json"), "the folder no/such does not exist"),
     ],
 )
 def test_wrong_usage(arguments, message):
