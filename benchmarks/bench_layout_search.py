@@ -60,8 +60,8 @@ def bench_pass(clips: list[np.ndarray]) -> list[np.ndarray]:
         ]
         both, cpu = time.perf_counter() - start, time.process_time() - cpu
         print(
-            f"  moments, every {step}     {both:9.2f} s {both / seconds['spectra']:8.2f}x"
-            f", {cpu:.2f} s of processor time"
+            f"  moments, every {step}     {both:9.2f} s "
+            f"{both / seconds['spectra']:8.2f}x, {cpu:.2f} s of processor time"
         )
     return moments
 
