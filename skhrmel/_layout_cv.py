@@ -75,8 +75,11 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             default="paper"
         Ranges ``low <= f < high`` in Hz in which errors are measured: the paper's
         three, the 24 critical bands of hearing and what lies above them, or your own.
+        By ViSQOL, layouts balanced over the paper's sound better than over Bark bands,
+        most of which lie in the bass.
     no_worse_than : HRMelTransformer, LogMelTransformer or None, default=None
-        A reference: no analysis band may have a larger error than with its layout. The
+        A reference: no analysis band may have a larger error than with its layout,
+        which protects the sound best, see ``benchmarks/choose_objective.py``. The
         edges of the analysis bands, which must adjoin, then are edges of every layout.
     kept_edges : sequence of float, default=()
         Frequencies in Hz that must be edges.
@@ -135,9 +138,10 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
     pareto_front_ : list of dict
         Layouts that no other of an allowed number of bands beats in every analysis
         band, with keys ``"band_edges"``, ``"n_mels"`` and ``"errors"``, by ascending
-        error in the first band. Those that are best for some weights of the bands, for
-        up to 100 weights; `no_worse_than` has no effect on them. Computed when it is
-        first asked for.
+        error in the first band. Not all of them, but those with the least weighted mean
+        of squared errors, for up to 100 evenly spread weightings: what lies in hollows
+        of the front is best for none. `no_worse_than` has no effect on them. Computed
+        when it is first asked for.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
