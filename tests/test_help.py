@@ -8,6 +8,7 @@ import shlex
 import numpy as np
 import pytest
 import soundfile
+from joblib.externals.loky import get_reusable_executor
 
 from skhrmel import AudioFrontEnd, HRMelTransformer, _optimize_command
 from skhrmel._saved_front_end import read_front_end
@@ -46,6 +47,8 @@ def home(tmp_path, monkeypatch):
     """A home with music, and the current folder with the files of the examples."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    # Workers of an earlier test are in another folder.
+    get_reusable_executor().shutdown()
     clips = make_music(3, duration=1.0)[0]
     (tmp_path / "music").mkdir()
     for k, clip in enumerate(clips):
@@ -125,7 +128,7 @@ def test_an_excerpt_as_in_the_examples_is_made(home, monkeypatch):
 def test_every_option_has_a_default_or_needs_none():
     """What may be left out says what is done then."""
     without = {"--help", "--list", "--out", "--json", "--csv", "--sha256", "--quiet",
-               "--overwrite", "--front-end"}  # fmt: skip
+               "--overwrite", "--front-end", "--null", "--plot"}  # fmt: skip
     (subparsers,) = build_parser()._subparsers._group_actions
     for parser in subparsers.choices.values():
         for action in parser._actions:
