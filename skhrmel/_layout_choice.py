@@ -134,6 +134,7 @@ class LayoutProblem:
             text += f" that keeps the edges {', '.join(f'{e:g}' for e in self.kept)} Hz"
         if self.reference is not None:
             text += " and is no worse than no_worse_than in any analysis band"
+            text += "; allow more bands or bins"
         return f"{text}."
 
 

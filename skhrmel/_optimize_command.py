@@ -2,10 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from skhrmel import _optimize_files as files
 from skhrmel import _optimize_report as report
@@ -23,7 +25,7 @@ from skhrmel._tracks import (
     synthetic_tracks,
 )
 from skhrmel._transformers import HRMelTransformer, LogMelTransformer
-from skhrmel.ablation import N_FFT, SR, TrackResult
+from skhrmel.ablation import N_FFT, SR, Track, TrackResult
 from skhrmel.folders import find_audio
 
 _DESCRIPTION = """\
@@ -35,14 +37,15 @@ _EPILOG = """\
 examples:
   skhrmel optimize ~/music -j 2                    three bands, every range balanced
   skhrmel optimize ~/music --bands 2/3/4/5 --total-mels 64
-  skhrmel optimize ~/music --no-worse-than log-mel --bands 4
+  skhrmel optimize ~/music --no-worse-than log-mel --bands 4 --min-mels 4
   skhrmel optimize ~/music --edges 0,500,1500,3000,6000,20000 --mel-scale htk
   skhrmel optimize ~/music --decoder kl --json layouts.json --plot front.svg
 
 The objective "balanced" lets the error of every analysis band count the same. "overall"
 minds the energy alone: it spends nearly all bins on the bass, and music decoded from
-such features sounds broken. "--no-worse-than log-mel" protects the sound best. Exit
-status: 0 all done, 1 something was skipped, 2 wrong usage, 130 interrupted.
+such features sounds broken. "--no-worse-than log-mel" protects the sound and wants four
+bands or more; "--min-mels 4" leaves no range to a bin or two. Exit status: 0 all done,
+1 something was skipped, 2 wrong usage, 130 interrupted.
 """
 
 
@@ -183,37 +186,52 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     folds = [_make_search(args)._prepare(N_FFT // 2 + 1) for _ in range(n_folds)]
 
     results, heard = read_tracks(tracks, search, folds, args.every, n_jobs)
-    held_out: list[TrackResult] = []
     console = make_console()
-    written = True
-    if heard:
-        try:
-            report.print_layouts(console, search, len(heard))
-            if len(heard) > 1 and folds:
-                held_out = measure_held_out(heard, folds, args.decoder, n_jobs)
-                results += held_out
-                report.print_held_out(console, held_out, args.decoder)
-            code = report.code(search, args.decoder)
-            console.print(code, markup=False, soft_wrap=True)
-        except ValueError as error:
-            console.print(str(error), markup=False, soft_wrap=True)
-            return 1
-        settings = files.describe_search(
-            search,
-            synthetic=not args.paths,
-            n_folds=len(folds) if held_out else 0,
-            decoder=args.decoder,
-            no_worse_than=args.no_worse_than,
-        )
-        document = files.make_document(
-            search, folds, results, held_out, settings, found.problems
-        )
-        written = _write_files(args, search, document)
-    print_remarks(console, results, found)
     if not heard:
+        print_remarks(console, results, found)
         console.print("Nothing could be measured.")
-    complete = len(heard) == len(tracks) > 0 and not found.problems
+        return 1
+    try:
+        report.print_layouts(console, search, len(heard))
+        held_out = _measure(heard, folds, args, n_jobs, console)
+    except ValueError as error:
+        console.print(str(error), markup=False, soft_wrap=True)
+        return 1
+    if held_out:
+        results = [r for r in results if r.problem] + held_out
+    for line in report.code(search, args.decoder), report.flags(search):
+        console.print(line, markup=False, soft_wrap=True)
+    settings = files.describe_search(
+        search,
+        synthetic=not args.paths,
+        n_folds=len(folds) if held_out else 0,
+        decoder=args.decoder,
+        no_worse_than=args.no_worse_than,
+    )
+    document = files.make_document(
+        search, folds, results, held_out, settings, found.problems
+    )
+    written = _write_files(args, search, document)
+    print_remarks(console, results, found)
+    complete = len(heard) == len(tracks) and not found.problems
     return 0 if complete and written else 1
+
+
+def _measure(
+    tracks: Sequence[Track],
+    folds: Sequence[HRMelTransformerCV],
+    args: argparse.Namespace,
+    n_jobs: int,
+    console: Console,
+) -> list[TrackResult]:
+    """Measure tracks that a search has not seen, if there are any, and print it."""
+    if args.folds and len(tracks) == 1:
+        console.print("One track: there is none to hold out.\n")
+    if not folds or len(tracks) == 1:
+        return []
+    held_out = measure_held_out(tracks, folds, args.decoder, n_jobs)
+    report.print_held_out(console, held_out, args.decoder)
+    return held_out
 
 
 def _write_files(

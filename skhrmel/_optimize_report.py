@@ -23,7 +23,8 @@ def print_layouts(console: Console, search: HRMelTransformerCV, n_tracks: int) -
     names = [name for name in results if name.startswith("error_")]
     shown = names if len(names) <= len(_BALANCED) else []
     table = _table(
-        f"Best layouts of {search.total_mels} bins for {n_tracks} tracks, "
+        f"Best layouts of {search.total_mels} bins for {n_tracks} "
+        f"track{'s' * (n_tracks > 1)}, "
         f"objective {search.objective}",
         ["bands", "rank", "bins", "edges, Hz", "objective", *(n[6:] for n in shown)],
     )
@@ -80,6 +81,16 @@ def code(search: HRMelTransformerCV, decoder: str) -> str:
     return (
         f"HRMelTransformer(n_mels={search.n_mels_}, band_edges={search.band_edges_}, "
         f'compression="log1p"{"".join(others)})'
+    )
+
+
+def flags(search: HRMelTransformerCV) -> str:
+    """Write the chosen layout as options of ``skhrmel extract``."""
+    scale = "" if search.mel_scale == "slaney" else f" --mel-scale {search.mel_scale}"
+    return (
+        f"skhrmel extract PATH --out DIR --n-mels {'/'.join(map(str, search.n_mels_))} "
+        f"--edges {','.join(f'{edge:g}' for edge in search.band_edges_)} "
+        f"--compression log1p{scale}"
     )
 
 

@@ -51,26 +51,26 @@ def read_tracks(
 
     Returns
     -------
-    problems : list of TrackResult
-        What was wrong with tracks.
+    results : list of TrackResult
+        What is to be said of each track, without errors.
     heard : list of Track
         Those that sound.
     """
-    problems: list[TrackResult] = []
+    results: list[TrackResult] = []
     heard: list[Track] = []
     jobs = [(track, frame_step) for track in tracks]
     moments = _in_parallel(_measure_moment, jobs, n_jobs)
     moments = _with_progress(moments, len(tracks), "reading")
     for track, (result, moment) in zip(tracks, moments, strict=True):
+        results.append(result)
         if moment is None:
-            problems.append(result)
             continue
         search._add(moment)
         for k, fold in enumerate(folds):
             if k != len(heard) % len(folds):
                 fold._add(moment)
         heard.append(track)
-    return problems, heard
+    return results, heard
 
 
 def measure_held_out(

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from skhrmel import HRMelTransformer, HRMelTransformerCV, LogMelTransformer
+from skhrmel import (
+    HRMelTransformer,
+    HRMelTransformerCV,
+    LogMelTransformer,
+    _extract_command,
+)
+from skhrmel.cli import build_parser
 from skhrmel.metrics import ErrorSpectrum
 from skhrmel.spectrum import power_frames
 
@@ -189,6 +195,25 @@ def test_the_kl_decoder_is_taught_by_the_tracks_of_the_search(folder, clips, tmp
         error = ErrorSpectrum.between(frames[k], decoded).relative_error()
         # Learned in one go or track by track, in float32.
         assert track["errors"]["found"]["overall"] == pytest.approx(error, rel=1e-3)
+
+
+@pytest.mark.parametrize("arguments", [["0.wav", "1.wav", "--folds", 0], ["2.wav"]])
+def test_with_nothing_held_out_the_layout_is_all_there_is(folder, arguments):
+    paths = [folder / a if str(a).endswith(".wav") else a for a in arguments]
+    process = run(*OPTIONS, *paths)
+    assert process.returncode == 0
+    assert "Best layouts of 20 bins" in process.stdout
+    assert "On tracks held out" not in process.stdout
+    assert "No audio files" not in process.stdout
+    assert ("One track" in process.stdout) == (len(arguments) == 1)
+    code, flags = process.stdout.strip().splitlines()[-2:]
+    bins = re.search(r"n_mels=\(([^)]*)\)", code)[1].replace(", ", "/")
+    assert flags.startswith("skhrmel extract PATH --out DIR --n-mels " + bins)
+    # What is printed is understood, and gives the same layout.
+    args = build_parser().parse_args(flags.split()[1:])
+    transformer = _extract_command._front_end(args).transformer
+    assert f"band_edges={transformer.band_edges}" in code
+    assert transformer.compression == "log1p"
 
 
 def test_without_matplotlib_it_says_what_to_install(folder, tmp_path):
