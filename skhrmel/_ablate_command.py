@@ -16,8 +16,7 @@ from skhrmel import _ablation_report as report
 from skhrmel._command_output import make_console, print_remarks
 from skhrmel._rate_report import print_rates
 from skhrmel._tracks import (
-    SYNTHETIC_SECONDS,
-    SYNTHETIC_TRACKS,
+    add_paths,
     check_outputs,
     describe_settings,
     file_tracks,
@@ -63,13 +62,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        metavar="PATH",
-        help="audio file, or folder to search with its subfolders (default: "
-        f"{SYNTHETIC_TRACKS} synthetic tracks of {SYNTHETIC_SECONDS:g} s)",
-    )
+    add_paths(parser)
     options.add_representation_options(parser)
     parser.add_argument(
         "--bits",

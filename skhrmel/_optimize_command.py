@@ -18,8 +18,7 @@ from skhrmel._layout_cv import HRMelTransformerCV
 from skhrmel._optimize_tracks import measure_held_out, read_tracks
 from skhrmel._tracks import (
     MAX_JOBS,
-    SYNTHETIC_SECONDS,
-    SYNTHETIC_TRACKS,
+    add_paths,
     check_outputs,
     file_tracks,
     synthetic_tracks,
@@ -58,13 +57,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        metavar="PATH",
-        help="audio file, or folder to search with its subfolders (default: "
-        f"{SYNTHETIC_TRACKS} synthetic tracks of {SYNTHETIC_SECONDS:g} s)",
-    )
+    add_paths(parser)
     parser.add_argument(
         "--total-mels",
         type=int,

@@ -16,8 +16,7 @@ from skhrmel._drawing import require_pyplot
 from skhrmel._page_audio import MEDIA_TYPES
 from skhrmel._terminal import printable
 from skhrmel._tracks import (
-    SYNTHETIC_SECONDS,
-    SYNTHETIC_TRACKS,
+    add_paths,
     check_outputs,
     describe_settings,
     file_tracks,
@@ -62,13 +61,7 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "paths",
-        nargs="*",
-        metavar="PATH",
-        help="audio file, or folder to search with its subfolders (default: "
-        f"{SYNTHETIC_TRACKS} synthetic tracks of {SYNTHETIC_SECONDS:g} s)",
-    )
+    add_paths(parser)
     parser.add_argument(
         "--out",
         type=Path,

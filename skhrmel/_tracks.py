@@ -1,5 +1,6 @@
 """The tracks of a command: where they come from, and measuring them with progress."""
 
+import argparse
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,23 @@ from skhrmel.folders import AudioSearch
 
 MAX_JOBS = 256
 SYNTHETIC_TRACKS, SYNTHETIC_SECONDS, SYNTHETIC_SEED = 12, 10.0, 0
+
+
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """Let a command take audio files and folders, or none for synthetic tracks.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The command's.
+    """
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="audio file, or folder to search with its subfolders (default: "
+        f"{SYNTHETIC_TRACKS} synthetic tracks of {SYNTHETIC_SECONDS:g} s)",
+    )
 
 
 def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
