@@ -1,18 +1,23 @@
 """Measure how many layouts a second the exact search covers, beside GridSearchCV.
 
 ``HRMelTransformerCV`` on moments of synthetic tracks: the pass over the frames, the
-errors of all bands, and the shortest path. ``GridSearchCV`` fits, transforms and
-inverts every candidate, one after the other: it is timed on a few. Run by
+errors of all bands, and the shortest path. The pass is compared with what the power
+spectrum alone takes librosa and SciPy. ``GridSearchCV`` fits, transforms and inverts
+every candidate, one after the other: it is timed on a few. Run by
 ``make benchmark``; give folders or files to use recordings.
 """
 
 import platform
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from math import comb
+from statistics import median
 
+import librosa
 import numpy as np
+from scipy.signal import ShortTimeFFT, get_window
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 
 from skhrmel import HRMelTransformer, HRMelTransformerCV
@@ -20,6 +25,7 @@ from skhrmel._moments import second_moment
 from skhrmel._threads import one_blas_thread
 from skhrmel.audio import load_mono
 from skhrmel.datasets import make_music
+from skhrmel.filterbank import fft_frequencies
 from skhrmel.folders import find_audio
 from skhrmel.metrics import neg_reconstruction_error
 from skhrmel.model_selection import allocations
@@ -43,26 +49,51 @@ def count_layouts() -> int:
     )
 
 
-def bench_pass(clips: list[np.ndarray]) -> list[np.ndarray]:
-    """Time the spectra alone, then with moments of all frames and of every fourth."""
-    seconds = {}
-    for name in ("compile", "spectra"):
-        start = time.perf_counter()
-        for clip in clips[:1] if name == "compile" else clips:
-            for _ in power_blocks(clip):
-                pass
-        seconds[name] = time.perf_counter() - start
-    print(f"  spectra alone        {seconds['spectra']:9.2f} s")
-    for step in (4, 1):
-        start, cpu = time.perf_counter(), time.process_time()
-        moments = [
-            second_moment(power_blocks(clip, hop_length=step * 441)) for clip in clips
-        ]
-        both, cpu = time.perf_counter() - start, time.process_time() - cpu
-        print(
-            f"  moments, every {step}     {both:9.2f} s "
-            f"{both / seconds['spectra']:8.2f}x, {cpu:.2f} s of processor time"
-        )
+def skhrmel_power(clip: np.ndarray) -> None:
+    for _ in power_blocks(clip):
+        pass
+
+
+def librosa_power(clip: np.ndarray) -> None:
+    spectrum = librosa.stft(clip, n_fft=2048, hop_length=441)
+    np.square(spectrum.real) + np.square(spectrum.imag)
+
+
+def scipy_power(clip: np.ndarray) -> None:
+    window = get_window("hann", 2048).astype(np.float32)
+    ShortTimeFFT(window, 441, 44100).spectrogram(clip)
+
+
+def bench_pass(clips: list[np.ndarray], n_used: int) -> list[np.ndarray]:
+    """Time spectra alone, ours and of peers, then with moments of all frames."""
+    moments: list[np.ndarray] = []
+
+    def add_moment(clip: np.ndarray, step: int = 1) -> None:
+        blocks = power_blocks(clip, hop_length=step * 441)
+        moments.append(second_moment(blocks, n_used=n_used))
+
+    passes = {
+        "spectra alone": skhrmel_power,
+        "librosa's": librosa_power,
+        "SciPy's": scipy_power,
+        "moments, every 4": partial(add_moment, step=4),
+        "moments, all frames": add_moment,
+    }
+    seconds = {name: [] for name in passes}
+    skhrmel_power(clips[0])
+    for _ in range(3):
+        for name, work in passes.items():
+            moments.clear()
+            start = time.perf_counter()
+            for clip in clips:
+                work(clip)
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: median(times) for name, times in seconds.items()}
+    reference = list(medians.values())[:3]
+    print(f"  {'':<21}{'median':>11}{'by ours':>11}{'librosa':>11}{'SciPy':>11}")
+    for name, taken in medians.items():
+        ratios = "".join(f"{taken / other:10.2f}x" for other in reference)
+        print(f"  {name:<21}{taken:9.2f} s{ratios}")
     return moments
 
 
@@ -111,7 +142,8 @@ def main() -> None:
     minutes = sum(map(len, clips)) / 44100 / 60
     print(f"{len(clips)} tracks, {minutes:.1f} minutes, n_jobs={N_JOBS}")
     with one_blas_thread():
-        moments = bench_pass(clips)
+        n_used = int(np.searchsorted(fft_frequencies(44100, 2048), 20000))
+        moments = bench_pass(clips, n_used)
     exact, grid = bench_search(moments, "paper"), bench_grid_search(clips)
     bench_search(moments, "bark")
     print(f"  {count_layouts():,} layouts: {exact:.3g} a second, the grid {grid:.3g}")

@@ -213,7 +213,9 @@ def fit_on_tracks(
     if hasattr(search, "partial_fit"):
         search._prepare(extractor.framing.n_fft // 2 + 1)
         moments = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
-            delayed(_clip_moment)(extractor, clip, k, search.frame_step)
+            delayed(_clip_moment)(
+                extractor, clip, k, search.frame_step, search._problem.n_used
+            )
             for k, clip in enumerate(X)
         )
         for moment in moments:
@@ -226,9 +228,11 @@ def fit_on_tracks(
     search.fit(np.concatenate(tracks), groups=groups)
 
 
-def _clip_moment(extractor: Extractor, clip: Clip, number: int, step: int) -> NDArray:
+def _clip_moment(
+    extractor: Extractor, clip: Clip, number: int, step: int, n_used: int
+) -> NDArray:
     with one_thread_in_a_worker():
-        return second_moment(_frames(extractor, clip, number), step)
+        return second_moment(_frames(extractor, clip, number), step, n_used)
 
 
 def _frames(extractor: Extractor, clip: Clip, number: int) -> Iterator[NDArray]:

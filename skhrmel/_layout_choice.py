@@ -12,7 +12,7 @@ from skhrmel._band_errors import BandErrors, band_errors, layout_errors
 from skhrmel._criteria import Criteria
 from skhrmel._layout_search import Found, Limit, best_layouts
 from skhrmel._moments import MeanMoments
-from skhrmel.filterbank import BandLayout, MelScale, Norm
+from skhrmel.filterbank import BandLayout, MelScale, Norm, fft_frequencies
 from skhrmel.metrics import ErrorSpectrum
 
 
@@ -61,6 +61,15 @@ class LayoutProblem:
     max_amplification: float
     n_best: int
     n_jobs: int | None
+
+    @property
+    def n_used(self) -> int:
+        """Number of frequencies, the lowest, that a layout may represent."""
+        n_freqs = self.criteria.weights.shape[1]
+        top = self.edges[-1]
+        if self.reference is not None:
+            top = max(top, self.reference.band_edges[-1])
+        return int(np.searchsorted(fft_frequencies(self.sr, 2 * (n_freqs - 1)), top))
 
     def choose(self, moments: MeanMoments) -> "Choice":
         """Find the best layouts for some tracks and choose the best of all.

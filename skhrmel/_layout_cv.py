@@ -265,10 +265,11 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         """
         frames = self._check_frames(X, first=True)
         tracks = _split_tracks(frames, groups)
-        moments = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(second_moment)([track], self.frame_step) for track in tracks
-        )
         problem = self._begin()
+        moments = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(second_moment)([track], self.frame_step, problem.n_used)
+            for track in tracks
+        )
         if self.cv is None:
             self._choice = problem.choose(self._add_all(moments))
         else:
@@ -323,7 +324,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             self._begin()
         self._choice = None
         self._add_all(
-            second_moment([track], self.frame_step)
+            second_moment([track], self.frame_step, self._problem.n_used)
             for track in _split_tracks(frames, groups)
         )
         return self

@@ -11,15 +11,18 @@ An error relative to the energy of a track divides that by a number, so that the
 relative errors over tracks is the error of one mean moment.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyrk, ssyrk
 
 # Frames of a product, which is added up in float64: many enough that the addition costs
 # little beside it.
-_BLOCK_FRAMES = 2048
+_BLOCK_FRAMES = 4096
+
+# Peaks of which the squares of a block add up within float32, and so do squares of what
+# is a hundred dB smaller. Audio of about -1 to 1 lies within.
+_SAFE_PEAKS = 1e-9, 1e16
 
 # Powers of two that float32 holds, and so do their inverses.
 _MOST_EXPONENT = 120
@@ -29,10 +32,12 @@ _MOST_EXPONENT = 120
 _SILENCE = 1e-20
 
 
-def second_moment(blocks: Iterable[NDArray], step: int = 1) -> NDArray:
+def second_moment(
+    blocks: Iterable[NDArray], step: int = 1, n_used: int | None = None
+) -> NDArray:
     """Add up the outer products of all frames of a track.
 
-    Products are made in the precision of the frames and added up in float64, two
+    Products are made in the precision of the frames and added up in float64, four
     thousand frames at a time.
 
     Parameters
@@ -41,6 +46,10 @@ def second_moment(blocks: Iterable[NDArray], step: int = 1) -> NDArray:
         Power-spectrum frames, float32 or float64, of any number in all; at least one.
     step : int, default=1
         Every so manyth frame is taken, the first to begin with.
+    n_used : int or None, default=None
+        Products of the lowest so many frequencies are needed. Of those above, which no
+        layout represents, only squares are added up; other products are 0. None is all
+        of them.
 
     Returns
     -------
@@ -53,41 +62,56 @@ def second_moment(blocks: Iterable[NDArray], step: int = 1) -> NDArray:
         If the squared power is beyond the range of float64.
     """
     moment = np.zeros((0, 0))
-    pending: list[NDArray] = []
-    first = 0
-    for frames in blocks:
-        block = frames[first::step]
-        first = (first - len(frames)) % step
+    for frames in _gather(blocks, step):
         if not len(moment):
-            moment = np.zeros((block.shape[1],) * 2)
-        # A copy, since blocks may be overwritten by the next.
-        pending.append(block.copy() if len(frames) < _BLOCK_FRAMES else block)
-        if sum(map(len, pending)) >= _BLOCK_FRAMES:
-            _add_product(np.concatenate(pending), moment)
-            pending = []
-    if pending:
-        _add_product(np.concatenate(pending), moment)
+            n_freqs = frames.shape[1]
+            n_used = n_freqs if n_used is None else min(n_used, n_freqs)
+            moment = np.zeros((n_freqs, n_freqs))
+            diagonal = np.einsum("ff->f", moment)
+        scaled, exponent = _scaled(frames)
+        used, above = scaled[:, :n_used], scaled[:, n_used:]
+        # Of a matrix and its own transpose, NumPy has BLAS work out one half.
+        product: NDArray = used.T @ used
+        squares = np.square(above, dtype=np.float64).sum(axis=0)
+        with np.errstate(over="ignore"):
+            if exponent != 0:
+                factor = np.float64(4.0) ** exponent
+                product, squares = factor * product, factor * squares
+            moment[:n_used, :n_used] += product
+            diagonal[n_used:] += squares
     if not np.isfinite(np.trace(moment)):
         raise ValueError("The squared power is beyond the range of float64: scale it.")
-    return moment + np.tril(moment, -1).T
+    return moment
 
 
-def _add_product(frames: NDArray, triangle: NDArray) -> None:
-    """Add products of frames to the lower triangle of a moment."""
-    for start in range(0, len(frames), _BLOCK_FRAMES):
-        block = frames[start : start + _BLOCK_FRAMES]
-        peak = float(block.max(initial=0))
-        if peak == 0:
-            continue
-        # By a power of two, which changes no digit, to where squares fit float32.
-        exponent = int(np.clip(np.frexp(peak)[1], -_MOST_EXPONENT, _MOST_EXPONENT))
-        scaled = block * block.dtype.type(2.0**-exponent)
-        # Half of a symmetric product; the transpose is a view in BLAS's own order.
-        rank_update = dsyrk if block.dtype == np.float64 else ssyrk
-        product = rank_update(1.0, scaled.T).T
-        with np.errstate(over="ignore"):
-            factor = np.float64(2.0) ** (2 * exponent)
-            triangle += np.multiply(product, factor, dtype=np.float64)
+def _gather(blocks: Iterable[NDArray], step: int) -> Iterator[NDArray]:
+    """Yield every so manyth frame, four thousand at a time, overwritten by the next."""
+    first = filled = 0
+    gathered = np.empty((0, 0))
+    for block in blocks:
+        if not len(gathered):
+            gathered = np.empty((_BLOCK_FRAMES, block.shape[1]), block.dtype)
+        taken = block[first::step]
+        first = (first - len(block)) % step
+        while len(taken):
+            part = taken[: _BLOCK_FRAMES - filled]
+            gathered[filled : filled + len(part)] = part
+            taken = taken[len(part) :]
+            filled = (filled + len(part)) % _BLOCK_FRAMES
+            if filled == 0:
+                yield gathered
+    if filled:
+        yield gathered[:filled]
+
+
+def _scaled(frames: NDArray) -> tuple[NDArray, int]:
+    """Divide frames by a power of two, where squares might leave float32 otherwise."""
+    peak = float(frames.max(initial=0))
+    if peak == 0 or _SAFE_PEAKS[0] < peak < _SAFE_PEAKS[1]:
+        return frames, 0
+    # A power of two changes no digit.
+    exponent = int(np.clip(np.frexp(peak)[1], -_MOST_EXPONENT, _MOST_EXPONENT))
+    return frames * frames.dtype.type(2.0**-exponent), exponent
 
 
 class MeanMoments:

@@ -58,7 +58,7 @@ def read_tracks(
     """
     results: list[TrackResult] = []
     heard: list[Track] = []
-    jobs = [(track, frame_step) for track in tracks]
+    jobs = [(track, frame_step, search._problem.n_used) for track in tracks]
     moments = _in_parallel(_measure_moment, jobs, n_jobs)
     moments = _with_progress(moments, len(tracks), "reading")
     for track, (result, moment) in zip(tracks, moments, strict=True):
@@ -146,7 +146,7 @@ def _teach(
 
 
 def _measure_moment(
-    track: Track, frame_step: int
+    track: Track, frame_step: int, n_used: int
 ) -> tuple[TrackResult, NDArray | None]:
     """Give the second moment of a track, or the reason why there is none."""
     try:
@@ -154,7 +154,8 @@ def _measure_moment(
         with one_blas_thread():
             moment = second_moment(
                 # Of the other frames, not even the spectrum is needed.
-                power_blocks(samples, n_fft=N_FFT, hop_length=HOP_LENGTH * frame_step)
+                power_blocks(samples, n_fft=N_FFT, hop_length=HOP_LENGTH * frame_step),
+                n_used=n_used,
             )
     except (ValueError, MemoryError) as error:
         problem = str(error) or type(error).__name__

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skhrmel._criteria import make_criteria
 from skhrmel._layout_choice import LayoutProblem
@@ -171,6 +171,18 @@ def test_second_moment_of_blocks(dtype):
     assert_allclose(
         second_moment(blocks), exact, rtol=1e-5 if dtype == np.float32 else 1e-13
     )
+
+
+def test_products_of_what_no_layout_represents_are_left_out():
+    frames = np.random.default_rng(0).exponential(size=(5000, 6)).astype(np.float32)
+    expected = frames.T.astype(float) @ frames
+    found = second_moment([frames], n_used=4)
+    # Sums of thousands of positive terms in float32.
+    assert_allclose(found[:4, :4], expected[:4, :4], rtol=1e-5)
+    assert_allclose(found[4:, 4:], np.diag(np.diag(expected)[4:]), rtol=1e-5)
+    assert not found[:4, 4:].any()
+    assert not found[4:, :4].any()
+    assert_array_equal(second_moment([frames], n_used=9), second_moment([frames]))
 
 
 def test_every_third_frame_of_blocks_of_any_size():
