@@ -6,8 +6,6 @@ which bands to join is a shortest path.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
-from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -101,7 +99,7 @@ def best_layouts(
     for k in range(1, most_bands + 1):
         n_found = int(np.isfinite(covers.costs[k, total]).sum())
         paths = [covers.path(k, total, rank) for rank in range(n_found)]
-        layouts.append([_found(bands, importance, path) for path in paths])
+        layouts.append([describe(bands, importance, path) for path in paths])
     return layouts
 
 
@@ -112,14 +110,14 @@ def _objective(bands: BandErrors, importance: NDArray) -> NDArray:
 
 
 # Bands from the first to the last: the edges' numbers and the bins of each.
-_Path = list[tuple[int, int, int]]
+Path = list[tuple[int, int, int]]
 
 
 class _Covers(NamedTuple):
     """Costs of the cheapest covers by bands, bins and rank, and what they are."""
 
     costs: NDArray
-    path: Callable[[int, int, int], _Path]
+    path: Callable[[int, int, int], Path]
 
 
 def _free_range(
@@ -133,8 +131,8 @@ def _free_range(
     edges, sizes, ranks = (np.zeros(shape, dtype=np.int16) for _ in range(3))
     _path_kernels.cheapest_paths(cost, most_bands, total, costs, edges, sizes, ranks)
 
-    def path(k: int, n: int, rank: int) -> _Path:
-        steps: _Path = []
+    def path(k: int, n: int, rank: int) -> Path:
+        steps: Path = []
         j = n_edges - 1
         while k > 0:
             state = k, j, n, rank
@@ -168,8 +166,8 @@ def _limited_range(
         there = starts + rank < stops
         costs[there, rank] = numbers[(starts + rank)[there], 0]
 
-    def path(k: int, n: int, rank: int) -> _Path:
-        steps: _Path = []
+    def path(k: int, n: int, rank: int) -> Path:
+        steps: Path = []
         label, j = int(starts[k, n]) + rank, int(last)
         for _ in range(k):
             label, i, m = origins[label].tolist()
@@ -188,14 +186,14 @@ def _joined(below: _Covers, above: _Covers) -> _Covers:
     choices = [np.zeros(shape, dtype=np.int16) for _ in range(4)]
     _path_kernels.join_covers(below.costs, above.costs, costs, *choices)
 
-    def path(k: int, n: int, rank: int) -> _Path:
+    def path(k: int, n: int, rank: int) -> Path:
         upper_k, upper_n, r, s = (int(choice[k, n, rank]) for choice in choices)
         return below.path(k - upper_k, n - upper_n, r) + above.path(upper_k, upper_n, s)
 
     return _Covers(costs, path)
 
 
-def _found(bands: BandErrors, importance: NDArray, path: _Path) -> Found:
+def describe(bands: BandErrors, importance: NDArray, path: Path) -> Found:
     errors = bands.outside + sum(bands.errors[:, i, j, m] for i, j, m in path)
     edges = (bands.edges[path[0][0]], *(bands.edges[j] for _, j, _ in path))
     return Found(
@@ -204,62 +202,3 @@ def _found(bands: BandErrors, importance: NDArray, path: _Path) -> Found:
         float(importance @ errors),
         errors,
     )
-
-
-def pareto_front(
-    bands: BandErrors,
-    n_criteria: int,
-    n_bands: Sequence[int],
-    most_weightings: int = 100,
-) -> list[Found]:
-    """Find layouts that no other beats under every criterion.
-
-    Those that are the best of all for some weights of the criteria, with weights on a
-    lattice: an even selection of the convex part of the front.
-
-    Parameters
-    ----------
-    bands : BandErrors
-        The error of every possible band.
-    n_criteria : int
-        The first so many criteria count.
-    n_bands : sequence of int
-        Numbers of bands allowed.
-    most_weightings : int, default=100
-        Largest number of lattice points.
-
-    Returns
-    -------
-    layouts : list of Found
-        The layouts by ascending error under the first criterion; `cost` is the mean of
-        the errors.
-    """
-    counting = BandErrors(
-        bands.edges, bands.errors[:n_criteria], bands.outside[:n_criteria]
-    )
-    even = np.full(n_criteria, 1 / n_criteria)
-    found: dict[tuple, Found] = {}
-    for weights in _simplex_lattice(n_criteria, most_weightings):
-        # With a weight of zero, a layout could be worse in that criterion for nothing.
-        importance = 0.999 * weights + 0.001 * even
-        by_number = best_layouts(counting, importance, max(n_bands))
-        best = min(
-            (layout for k in n_bands for layout in by_number[k - 1]),
-            key=lambda layout: layout.cost,
-        )
-        mean = best._replace(cost=float(best.errors.mean()))
-        found[best.band_edges, best.n_mels] = mean
-    return sorted(found.values(), key=lambda layout: tuple(layout.errors))
-
-
-def _simplex_lattice(n_weights: int, most: int) -> NDArray:
-    """All weights that are multiples of a fraction and add up to 1, at most so many."""
-    if n_weights == 1:
-        return np.ones((1, 1))
-    parts = 1
-    while comb(parts + n_weights, n_weights - 1) <= most:
-        parts += 1
-    bars = np.array(list(combinations(range(parts + n_weights - 1), n_weights - 1)))
-    padded = np.pad(bars, ((0, 0), (1, 1)), constant_values=-1)
-    padded[:, -1] = parts + n_weights - 1
-    return (np.diff(padded) - 1) / parts

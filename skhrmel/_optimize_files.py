@@ -15,11 +15,16 @@ from skhrmel.ablation import TrackResult
 _PICTURES = (".png", ".svg", ".pdf")
 
 
-def check_picture(path: Path) -> None:
-    """Refuse a name of a picture that does not tell its format."""
+def check_picture(path: Path, analysis_bands: str) -> None:
+    """Refuse a name of a picture that does not tell its format, and too many ranges."""
     if path.suffix.lower() not in _PICTURES:
         raise ValueError(
             f"{path}: expected a picture that ends with {', '.join(_PICTURES)}"
+        )
+    if analysis_bands != "paper":
+        raise ValueError(
+            "--plot draws the layouts that no other beats in every range, and of "
+            f"--analysis-bands {analysis_bands} nearly all are; it can for the paper's"
         )
 
 
@@ -59,18 +64,21 @@ def make_document(
     held_out: Sequence[TrackResult],
     settings: Mapping[str, Any],
     unsearched: Mapping[str, str],
+    *,
+    with_front: bool,
 ) -> dict[str, Any]:
     """Put layouts, figures, settings and versions into what JSON can hold.
 
     `results` are of all tracks, `held_out` those measured: the track of number ``k`` by
-    the layout of fold ``k % len(folds)``.
+    the layout of fold ``k % len(folds)``. `with_front` is for the Pareto front, which
+    takes a while to find.
     """
     return {
         "versions": describe_run(),
         "settings": dict(settings),
         "chosen": {**_layout(search), "code": code(search, settings["decoder"])},
         "layouts": _layouts(search),
-        "pareto_front": search.pareto_front_,
+        "pareto_front": search.pareto_front_ if with_front else None,
         "folds": [_layout(fold) for fold in folds] if held_out else [],
         "held_out": _held_out(held_out),
         "tracks": [

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Analysis bands of which every pair has its own axes.
-_MOST_PAIRED = 3
 # Errors above are left out: 1 is as bad as silence.
 _MOST_ERROR = 1.2
 
@@ -30,14 +28,13 @@ def plot_front(search: HRMelTransformerCV) -> "Figure":
     Parameters
     ----------
     search : HRMelTransformerCV
-        A fitted search.
+        A fitted search, of three analysis bands.
 
     Returns
     -------
     figure : matplotlib Figure
-        With up to three analysis bands, axes for each pair of them; with more, a line a
-        layout over all bands. Errors above 1.2, where 1 is as bad as silence, are
-        beyond the axes.
+        Axes for each pair of analysis bands. Errors above 1.2, where 1 is as bad as
+        silence, are beyond the axes.
 
     Raises
     ------
@@ -48,24 +45,14 @@ def plot_front(search: HRMelTransformerCV) -> "Figure":
     names = list(search._problem.criteria.bands)
     front = np.array([list(x["errors"].values()) for x in search.pareto_front_])
     marked = _marked(search)
-    if 1 < len(names) <= _MOST_PAIRED:
-        pairs = list(combinations(range(len(names)), 2))
-        figure, axes = pyplot.subplots(
-            1,
-            len(pairs),
-            figsize=(4.2 * len(pairs), 4.2),
-            layout="constrained",
-            squeeze=False,
-        )
-        for ax, (x, y) in zip(axes[0], pairs, strict=True):
-            _draw_pair(ax, front[:, [x, y]], {n: e[[x, y]] for n, e in marked.items()})
-            ax.set_xlabel(f"Relative error, {_range_of(search, x)}")
-            ax.set_ylabel(f"Relative error, {_range_of(search, y)}")
-    else:
-        figure, ax = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
-        _draw_lines(ax, front, marked)
-        ax.set_xticks(np.arange(len(names)), labels=names, rotation=90)
-        ax.set_ylabel("Relative error")
+    pairs = list(combinations(range(len(names)), 2))
+    figure, axes = pyplot.subplots(
+        1, len(pairs), figsize=(4.2 * len(pairs), 4.2), layout="constrained"
+    )
+    for ax, (x, y) in zip(axes, pairs, strict=True):
+        _draw_pair(ax, front[:, [x, y]], {n: e[[x, y]] for n, e in marked.items()})
+        ax.set_xlabel(f"Relative error, {_range_of(search, x)}")
+        ax.set_ylabel(f"Relative error, {_range_of(search, y)}")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
     return figure
@@ -97,15 +84,5 @@ def _draw_pair(ax: "Axes", front: NDArray, marked: dict[str, NDArray]) -> None:
     for k, (name, errors) in enumerate(marked.items()):
         ax.plot(*errors, MARKERS[k], color=colour(k), markersize=9, label=name)
     ax.set_xlim(0, _MOST_ERROR)
-    ax.set_ylim(0, _MOST_ERROR)
-    ax.grid(alpha=0.3)
-
-
-def _draw_lines(ax: "Axes", front: NDArray, marked: dict[str, NDArray]) -> None:
-    for k, errors in enumerate(front):
-        label = "no other beats it" if k == 0 else None
-        ax.plot(errors, color="0.8", linewidth=0.8, label=label)
-    for k, (name, errors) in enumerate(marked.items()):
-        ax.plot(errors, color=colour(k), marker=MARKERS[k], label=name)
     ax.set_ylim(0, _MOST_ERROR)
     ax.grid(alpha=0.3)
