@@ -214,7 +214,7 @@ def fit_on_tracks(
         search._prepare(extractor.framing.n_fft // 2 + 1)
         moments = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
             delayed(_clip_moment)(
-                extractor, clip, k, search.frame_step, search._problem.n_used
+                extractor, clip, k, search.frame_step, search._problem.count_used()
             )
             for k, clip in enumerate(X)
         )

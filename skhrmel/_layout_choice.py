@@ -62,9 +62,14 @@ class LayoutProblem:
     n_best: int
     n_jobs: int | None
 
-    @property
-    def n_used(self) -> int:
-        """Number of frequencies, the lowest, that a layout may represent."""
+    def count_used(self) -> int:
+        """Count the frequencies, from the lowest on, that a layout may represent.
+
+        Returns
+        -------
+        n_used : int
+            Their number; of those above, `second_moment` need not know products.
+        """
         n_freqs = self.criteria.weights.shape[1]
         top = self.edges[-1]
         if self.reference is not None:

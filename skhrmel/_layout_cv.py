@@ -269,7 +269,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         tracks = _split_tracks(frames, groups)
         problem = self._begin()
         moments = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(second_moment)([track], self.frame_step, problem.n_used)
+            delayed(second_moment)([track], self.frame_step, problem.count_used())
             for track in tracks
         )
         if self.cv is None:
@@ -326,7 +326,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             self._begin()
         self._choice = None
         self._add_all(
-            second_moment([track], self.frame_step, self._problem.n_used)
+            second_moment([track], self.frame_step, self._problem.count_used())
             for track in _split_tracks(frames, groups)
         )
         return self

@@ -58,7 +58,7 @@ def read_tracks(
     """
     results: list[TrackResult] = []
     heard: list[Track] = []
-    jobs = [(track, frame_step, search._problem.n_used) for track in tracks]
+    jobs = [(track, frame_step, search._problem.count_used()) for track in tracks]
     moments = _in_parallel(_measure_moment, jobs, n_jobs)
     moments = _with_progress(moments, len(tracks), "reading")
     for track, (result, moment) in zip(tracks, moments, strict=True):
