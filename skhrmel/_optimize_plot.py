@@ -1,6 +1,5 @@
 """Layouts that no other beats in every analysis band, drawn."""
 
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +12,11 @@ from skhrmel._transformers import HRMelTransformer, LogMelTransformer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
+# Analysis bands on the axes, and the one that the shade tells.
+_PAIRS = (0, 1, 2), (0, 2, 1), (1, 2, 0)
 # Errors above are left out: 1 is as bad as silence.
 _MOST_ERROR = 1.2
 
@@ -33,8 +35,8 @@ def plot_front(search: HRMelTransformerCV) -> "Figure":
     Returns
     -------
     figure : matplotlib Figure
-        Axes for each pair of analysis bands. Errors above 1.2, where 1 is as bad as
-        silence, are beyond the axes.
+        Axes for each pair of analysis bands, with the third as the shade. Errors above
+        1.2, where 1 is as bad as silence, are beyond the axes.
 
     Raises
     ------
@@ -42,17 +44,18 @@ def plot_front(search: HRMelTransformerCV) -> "Figure":
         If matplotlib is not installed.
     """
     pyplot = require_pyplot("skhrmel optimize --plot")
-    names = list(search._problem.criteria.bands)
     front = np.array([list(x["errors"].values()) for x in search.pareto_front_])
     marked = _marked(search)
-    pairs = list(combinations(range(len(names)), 2))
-    figure, axes = pyplot.subplots(
-        1, len(pairs), figsize=(4.2 * len(pairs), 4.2), layout="constrained"
-    )
-    for ax, (x, y) in zip(axes, pairs, strict=True):
-        _draw_pair(ax, front[:, [x, y]], {n: e[[x, y]] for n, e in marked.items()})
+    figure, axes = pyplot.subplots(1, 3, figsize=(13.2, 4.2), layout="constrained")
+    for ax, (x, y, other) in zip(axes, _PAIRS, strict=True):
+        points = _draw_front(ax, front[:, [x, y, other]])
+        for k, (name, errors) in enumerate(marked.items()):
+            style = {"color": colour(k), "markeredgecolor": "white"}
+            ax.plot(*errors[[x, y]], MARKERS[k], markersize=9, label=name, **style)
         ax.set_xlabel(f"Relative error, {_range_of(search, x)}")
         ax.set_ylabel(f"Relative error, {_range_of(search, y)}")
+        ax.set_title(f"shade: {_range_of(search, other)}", size="medium")
+    figure.colorbar(points, ax=axes, label="Relative error in the other range")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
     return figure
@@ -79,10 +82,20 @@ def _range_of(search: HRMelTransformerCV, number: int) -> str:
     return f"{low:g} to {min(high, search.sr / 2):g} Hz"
 
 
-def _draw_pair(ax: "Axes", front: NDArray, marked: dict[str, NDArray]) -> None:
-    ax.plot(*front.T, "o", color="0.6", markersize=4, label="no other beats it")
-    for k, (name, errors) in enumerate(marked.items()):
-        ax.plot(*errors, MARKERS[k], color=colour(k), markersize=9, label=name)
+def _draw_front(ax: "Axes", errors: NDArray) -> "PathCollection":
+    """Draw layouts by two errors, shaded by a third, what is good in it on top."""
+    x, y, other = errors[np.argsort(-errors[:, 2])].T
+    points: PathCollection = ax.scatter(
+        x,
+        y,
+        s=8,
+        c=other,
+        cmap="Greys_r",
+        vmin=0,
+        vmax=_MOST_ERROR,
+        label="no other beats it",
+    )
     ax.set_xlim(0, _MOST_ERROR)
     ax.set_ylim(0, _MOST_ERROR)
     ax.grid(alpha=0.3)
+    return points
