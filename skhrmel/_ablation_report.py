@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from sklearn.base import BaseEstimator
 
+from skhrmel._text_tables import RANGE_TITLES, make_table, mean_std
 from skhrmel.ablation import TrackResult, stack_errors
-from skhrmel.comparison import PairedDifference, paired_difference
+from skhrmel.comparison import FEWEST_TRACKS, PairedDifference, paired_difference
 from skhrmel.metrics import PAPER_BANDS
 
 #: Table 1 of the paper: mean and standard deviation over its 12 tracks.
@@ -42,11 +42,7 @@ PAPER_ABLATION = {
 }
 BASELINE = "Mel-96"
 _PROPOSED = "HR-Mel 40/32/24"
-_BAND_TITLES = {
-    "low": "low <1.5 kHz",
-    "mid": "mid 1.5-6 kHz",
-    "high": "high >=6 kHz",
-}
+_BAND_TITLES = {band: RANGE_TITLES[band] for band in PAPER_BANDS}
 
 Representations = Mapping[str, BaseEstimator]
 Summary = dict[str, dict[str, dict[str, float]]]
@@ -56,18 +52,42 @@ def print_tables(
     console: Console, results: Sequence[TrackResult], representations: Representations
 ) -> None:
     """Print the paper's three tables beside the paper's own figures."""
+    n_tracks = sum(bool(result.errors) for result in results)
     summary = summarize(results, representations)
+    if n_tracks == 1:
+        # A deviation of one track is 0, which would look like a finding.
+        for errors in summary.values():
+            for error in errors.values():
+                del error["std"]
     console.print(_overall_table(summary, representations))
     console.print(_band_table(summary))
     console.print(_ablation_table(summary))
-    console.print(_paired_table(results, representations))
-    console.print(
+    console.print(_paired_table(results, representations, n_tracks))
+    console.print(_legend(n_tracks), soft_wrap=True)
+
+
+def _legend(n_tracks: int) -> str:
+    """Say what the figures of so many tracks are."""
+    if n_tracks == 1:
+        return (
+            "Relative Frobenius error of the power spectrum of this track: 0 is\n"
+            "perfect, 1 as bad as silence. One track has no standard deviation and no\n"
+            "interval; ± of the paper's figures is that of its 12 tracks.\n"
+            f"Δ: reduction of the error against {BASELINE}."
+        )
+    paired = (
+        "mean difference, its 95% bootstrap\n"
+        "interval, and on how many tracks the error is smaller : larger."
+        if n_tracks >= FEWEST_TRACKS
+        else "mean difference, and on how many tracks\n"
+        "the error is smaller : larger. A 95% interval of the mean takes "
+        f"{FEWEST_TRACKS} tracks."
+    )
+    return (
         "Relative Frobenius error of the power spectrum, mean ± standard deviation\n"
         "over tracks: 0 is perfect, 1 as bad as silence.\n"
         f"Δ: reduction of the mean error against {BASELINE}.\n"
-        "Table 4 compares track by track: mean difference, its 95% bootstrap\n"
-        "interval, and on how many tracks the error is smaller : larger.",
-        soft_wrap=True,
+        f"Table 4 compares track by track: {paired}"
     )
 
 
@@ -85,7 +105,7 @@ def summarize(
 
 
 def _overall_table(summary: Summary, representations: Representations) -> Table:
-    table = _table(
+    table = make_table(
         "1. Overall error", ["representation", "bins", "error", "Δ", "paper"]
     )
     baseline = summary[BASELINE]["overall"]["mean"]
@@ -96,9 +116,9 @@ def _overall_table(summary: Summary, representations: Representations) -> Table:
         table.add_row(
             name,
             str(int(np.sum(estimator.get_params()["n_mels"]))),
-            _mean_std(**error),
+            mean_std(**error),
             _percent(reduction(baseline, error["mean"])) if name != BASELINE else "",
-            _mean_std(*paper) if paper else "",
+            mean_std(*paper) if paper else "",
             style="bold" if name == best else "",
         )
     return table
@@ -106,18 +126,21 @@ def _overall_table(summary: Summary, representations: Representations) -> Table:
 
 def _band_table(summary: Summary) -> Table:
     names = (BASELINE, _PROPOSED)
-    table = _table("2. Error by band", ["band", *names, "Δ"])
+    table = make_table("2. Error by band", ["band", *names, "Δ"])
+    # Means stand below each other, of one track too, which has no deviation.
+    for column in table.columns[1:3]:
+        column.justify = "left"
     for band, title in _BAND_TITLES.items():
         ours = [summary[name][band] for name in names]
         table.add_row(
             title,
-            *(_mean_std(**error) for error in ours),
+            *(mean_std(**error) for error in ours),
             _percent(reduction(*(error["mean"] for error in ours))),
         )
         paper = [PAPER_BY_BAND[name][band] for name in names]
         table.add_row(
             "  paper",
-            *(_mean_std(*error) for error in paper),
+            *(mean_std(*error) for error in paper),
             _percent(reduction(*(mean for mean, _ in paper))),
             style="dim",
         )
@@ -125,14 +148,14 @@ def _band_table(summary: Summary) -> Table:
 
 
 def _ablation_table(summary: Summary) -> Table:
-    table = _table(
+    table = make_table(
         "3. Ablation: bins and bands", ["representation", *_BAND_TITLES.values()]
     )
     baseline = summary[BASELINE]
     for name, errors in summary.items():
         if name != BASELINE and not name.startswith(("HR-Mel", "Log-Mel-96 HTK")):
             continue
-        table.add_row(name, *(_mean_std(**errors[band]) for band in PAPER_BANDS))
+        table.add_row(name, *(mean_std(**errors[band]) for band in PAPER_BANDS))
         if name != BASELINE:
             deltas = [
                 reduction(baseline[band]["mean"], errors[band]["mean"])
@@ -167,31 +190,24 @@ def compare(
 
 
 def _paired_table(
-    results: Sequence[TrackResult], representations: Iterable[str]
+    results: Sequence[TrackResult], representations: Iterable[str], n_tracks: int
 ) -> Table:
-    table = _table(
-        f"4. Difference to {BASELINE}, paired over tracks",
-        ["representation", "overall", *_BAND_TITLES.values()],
+    paired = ", paired over tracks" if n_tracks > 1 else ""
+    table = make_table(
+        f"4. Difference to {BASELINE}{paired}",
+        ["representation", *RANGE_TITLES.values()],
     )
     for name, by_error in compare(results, representations).items():
-        cells = []
-        for mean, low, high, wins, losses in by_error.values():
-            interval = "" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}"
-            cells.append(f"{mean:+.4f}\n{interval}\n{wins} : {losses}")
-        table.add_row(name, *cells, end_section=True)
+        differences = list(by_error.values())
+        table.add_row(name, *(f"{d.mean:+.4f}" for d in differences))
+        # Below each other: side by side, the ends are too wide for a terminal.
+        if n_tracks >= FEWEST_TRACKS:
+            table.add_row("  95% from", *(f"{d.low:+.4f}" for d in differences))
+            table.add_row("  95% to", *(f"{d.high:+.4f}" for d in differences))
+        if n_tracks > 1:
+            cells = (f"{d.wins} : {d.losses}" for d in differences)
+            table.add_row("  smaller : larger", *cells)
     return table
-
-
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column(columns[0], no_wrap=True)
-    for column in columns[1:]:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _mean_std(mean: float, std: float) -> str:
-    return f"{mean:.4f} ± {std:.4f}"
 
 
 def reduction(baseline: float, error: float) -> float:

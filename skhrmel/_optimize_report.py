@@ -5,16 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from scipy import stats
 
 from skhrmel._layout_cv import HRMelTransformerCV
 from skhrmel._optimize_tracks import CHOSEN
+from skhrmel._text_tables import RANGE_TITLES, make_table, mean_std
 from skhrmel.ablation import TrackResult, stack_errors
 
 _BALANCED = ("low", "mid", "high")
+# Three bands; the edges of more stand on more lines, for a terminal is narrow.
+_EDGES_WIDTH = len("0, 2050, 11800, 20000")
 
 
 def print_layouts(console: Console, search: HRMelTransformerCV, n_tracks: int) -> None:
@@ -22,27 +23,29 @@ def print_layouts(console: Console, search: HRMelTransformerCV, n_tracks: int) -
     results = search.cv_results_
     names = [name for name in results if name.startswith("error_")]
     shown = names if len(names) <= len(_BALANCED) else []
-    table = _table(
+    table = make_table(
         f"Best layouts of {search.total_mels} bins for {n_tracks} "
         f"track{'s' * (n_tracks > 1)}, "
         f"objective {search.objective}",
-        ["bands", "rank", "bins", "edges, Hz", "objective", *(n[6:] for n in shown)],
+        ["bands", "bins", "edges, Hz", "objective", *(n[6:] for n in shown)],
     )
+    table.collapse_padding = True
+    edges = table.columns[2]
+    edges.justify, edges.no_wrap, edges.max_width = "left", False, _EDGES_WIDTH
+    best = {"n_mels": search.n_mels_, "band_edges": search.band_edges_}
     for row, params in enumerate(results["params"]):
-        chosen = params["n_mels"] == search.n_mels_
         table.add_row(
             str(results["n_bands"][row]),
-            str(results["rank"][row]),
             "/".join(map(str, params["n_mels"])),
             ", ".join(f"{edge:g}" for edge in params["band_edges"]),
             f"{-results['score'][row]:.4f}",
-            *(f"{results[name][row]:.4f}" for name in shown),
-            style="bold" if chosen else "",
+            *(f"{results[name][row]:.3f}" for name in shown),
+            style="bold" if params == best else "",
         )
     console.print(table)
     console.print(
-        "Before clipping, on the tracks it was found on: roots of mean squared "
-        "relative errors.\n",
+        "Before clipping, on the tracks they were found on: roots of mean squared\n"
+        "relative errors. Of each number of bands the best come first.\n",
         soft_wrap=True,
     )
 
@@ -52,23 +55,29 @@ def print_held_out(
 ) -> None:
     """Print errors on tracks that the search had not seen, and paired differences."""
     errors = held_out_errors(results)
-    columns = list(errors[CHOSEN])
-    table = _table(f"On tracks held out, decoder {decoder}", ["layout", *columns])
-    for name, figures in errors.items():
-        cells = (f"{x.mean():.4f} ± {x.std():.4f}" for x in figures.values())
-        table.add_row(name, *cells)
-    for name, differences in held_out_differences(errors).items():
-        cells = (
-            f"{d.mean:+.4f} ({d.low:+.4f} to {d.high:+.4f})"
-            for d in differences.values()
-        )
-        table.add_row(f"{CHOSEN} - {name}", *cells)
+    differences = held_out_differences(errors)
+    # Few representations and more ranges: this way round a table is narrow.
+    table = make_table(f"On tracks held out, decoder {decoder}", ["error", *errors])
+    paired = make_table(
+        "Differences on the same tracks held out",
+        ["error", *(f"{CHOSEN} - {name}" for name in differences)],
+    )
+    for column in errors[CHOSEN]:
+        title = RANGE_TITLES.get(column, column)
+        figures = [by_range[column] for by_range in errors.values()]
+        table.add_row(title, *(mean_std(x.mean(), x.std()) for x in figures))
+        found = [by_range[column] for by_range in differences.values()]
+        paired.add_row(title, *(f"{d.mean:+.4f}" for d in found))
+        # Side by side, large ones are too wide for a terminal.
+        cells = (f"{d.low:+.4f} to {d.high:+.4f}" for d in found)
+        paired.add_row("  95% interval", *cells)
     console.print(table)
-    taught = " Taught by the tracks of each search." if decoder == "kl" else ""
+    console.print(paired)
+    taught = "\nTaught by the tracks of each search." if decoder == "kl" else ""
     console.print(
-        "Relative errors after clipping, mean ± standard deviation over tracks. "
-        "Balanced: mean over the\nthree ranges of the squared error. Differences: mean "
-        f"and 95% interval of Student's t over tracks.{taught}\n",
+        "Relative errors after clipping, mean ± standard deviation over tracks.\n"
+        "Balanced: mean over the three ranges of the squared error. Differences:\n"
+        f"mean and 95% interval of Student's t over tracks.{taught}\n",
         soft_wrap=True,
     )
 
@@ -132,11 +141,3 @@ def _difference(differences: NDArray) -> Difference:
     mean, n = float(differences.mean()), len(differences)
     half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n))
     return Difference(mean, mean - half, mean + half)
-
-
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column(columns[0], no_wrap=True)
-    for column in columns[1:]:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table

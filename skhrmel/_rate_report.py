@@ -2,18 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from skhrmel._text_tables import RANGE_TITLES, make_table
 from skhrmel.rate_distortion import RatePoint
-
-_COLUMNS = {
-    "overall": "overall",
-    "low": "low <1.5 kHz",
-    "mid": "mid 1.5-6 kHz",
-    "high": "high >=6 kHz",
-}
 
 
 def print_rates(console: Console, points: Sequence[RatePoint]) -> None:
@@ -31,7 +24,7 @@ def print_rates(console: Console, points: Sequence[RatePoint]) -> None:
         console.print(_rate_table([p for p in points if p.n_bits == n_bits]))
     console.print(
         "HR-Mel 40/32/24, the same compression in all bands, pseudo-inverse: relative\n"
-        "error and log-spectral distance, mean over tracks of every eighth frame."
+        "error and log-spectral distance in dB, mean over tracks of every eighth frame."
         + ("\nThe best of a column in bold." if console.is_terminal else ""),
         soft_wrap=True,
     )
@@ -40,20 +33,17 @@ def print_rates(console: Console, points: Sequence[RatePoint]) -> None:
 def _rate_table(points: Sequence[RatePoint]) -> Table:
     n_bits = points[0].n_bits
     rate = "not quantised" if n_bits is None else f"{n_bits} bits a feature"
-    table = Table(
-        title=f"5. Few bits: {rate}", title_justify="left", box=box.SIMPLE_HEAD
-    )
-    table.add_column("compression", no_wrap=True)
-    for column in _COLUMNS.values():
-        table.add_column(column, justify="right", no_wrap=True)
-    least_error = {name: min(p.errors[name] for p in points) for name in _COLUMNS}
-    least_distance = {name: min(p.distances[name] for p in points) for name in _COLUMNS}
+    table = make_table(f"5. Few bits: {rate}", ["compression", *RANGE_TITLES.values()])
+    least_error = {name: min(p.errors[name] for p in points) for name in RANGE_TITLES}
+    least_distance = {
+        name: min(p.distances[name] for p in points) for name in RANGE_TITLES
+    }
     for point in points:
         cells = [
             _figure(point.errors[name], least_error[name], "{:.4f}")
             + "  "
-            + _figure(point.distances[name], least_distance[name], "{:4.1f} dB")
-            for name in _COLUMNS
+            + _figure(point.distances[name], least_distance[name], "{:4.1f}")
+            for name in RANGE_TITLES
         ]
         table.add_row(point.compression, *cells)
     return table

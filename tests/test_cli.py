@@ -118,10 +118,72 @@ def test_tables_stand_beside_the_papers_figures(measured):
     assert len(dict(ablation)["HR-Mel 48/28/20 at 0,1000,4000,20000 HTK"]) == 3
 
 
-def test_tables_fit_eighty_columns(folder, capsys):
-    assert main(["ablate", str(folder / "a.wav"), "--mel-scale", "htk"]) == 0
-    tables = capsys.readouterr().out.split("1. Overall")[1]
-    assert max(len(line.rstrip()) for line in tables.splitlines()) <= 80
+@pytest.fixture(scope="session", params=[1, 3, 5])
+def counted(request, clips, tmp_path_factory):
+    """Tables and JSON of one, three and five tracks, and how many there are."""
+    folder = tmp_path_factory.mktemp("counted")
+    for k, clip in enumerate(clips[: request.param]):
+        soundfile.write(folder / f"{k}.wav", clip, 44100)
+    json_file = folder / "errors.json"
+    process = run(
+        *("ablate", folder, "--mel-scale", "htk", "--bits", 4, "--json", json_file)
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+    return request.param, process.stdout, json.loads(json_file.read_text())
+
+
+def test_tables_fit_eighty_columns(counted):
+    _, text, _ = counted
+    tables = text.split("\n1. Overall")[1]
+    assert "5. Few bits: 4 bits" in tables
+    assert max(map(len, tables.splitlines())) <= 80
+
+
+def test_one_track_has_no_deviation(counted):
+    n_tracks, text, document = counted
+    deviations = [
+        row[1][column]
+        for title, columns in (
+            ("1. Overall", [1]),
+            ("2. Error by band", [0, 1]),
+            ("3. Ablation", [0, 1, 2]),
+        )
+        for row in rows_of(text, title)
+        if "paper" not in row[0]
+        for column in columns
+    ]
+    assert len(deviations) > 20
+    assert {"±" in cell for cell in deviations} == {n_tracks > 1}
+    overall = dict(rows_of(text, "1. Overall"))["Log-Mel-96 HTK"][1]
+    mean = document["summary"]["Log-Mel-96 HTK"]["overall"]["mean"]
+    assert float(overall.split(" ± ")[0]) == pytest.approx(mean, abs=6e-5)
+    # To the programs that read it, the deviation of one track stays what it was.
+    assert all("std" in e["overall"] for e in document["summary"].values())
+
+
+def test_intervals_and_wins_are_printed_where_there_are_any(counted):
+    """Below each difference stands what so many tracks tell of it, and no blank."""
+    n_tracks, text, document = counted
+    table = text.split("4. Difference to Mel-96")[1].split("\nRelative")[0]
+    title, _, _, _, *lines = table.splitlines()
+    assert title.strip() == (", paired over tracks" if n_tracks > 1 else "")
+    expected = []
+    for name, by_error in document["paired_differences"].items():
+        found = list(by_error.values())
+        expected.append([name, *(f"{d['mean']:+.4f}" for d in found)])
+        if n_tracks == 5:
+            expected.append(["95% from", *(f"{d['low']:+.4f}" for d in found)])
+            expected.append(["95% to", *(f"{d['high']:+.4f}" for d in found)])
+        if n_tracks > 1:
+            wins = [f"{d['wins']} : {d['losses']}" for d in found]
+            expected.append(["smaller : larger", *wins])
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines[:-1]]
+    assert rows == expected
+    assert lines[-1].strip() == ""
+    legend = text.split("\nRelative")[1]
+    assert ("95% bootstrap" in legend) == (n_tracks == 5)
+    assert ("takes 5 tracks" in legend) == (n_tracks == 3)
+    assert ("One track has no standard deviation" in legend) == (n_tracks == 1)
 
 
 def test_json_and_csv_hold_figures_settings_and_versions(folder, measured):

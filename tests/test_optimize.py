@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from scipy import stats
 
 from skhrmel import (
     HRMelTransformer,
@@ -77,6 +78,20 @@ def fit(search, clips):
     return search.fit(np.vstack(frames), groups=groups)
 
 
+def table_of(text, title):
+    """What a printed table holds: titles of rows, and cells, of each column."""
+    lines = text.split(title)[1].split("\nRelative")[0].splitlines()
+    rows = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    start = next(k for k, row in enumerate(rows) if row[0] == "error")
+    end = next(k for k in range(start, len(rows)) if rows[k] == [""])
+    names = rows[start][1:]
+    table = {name: [] for name in names}
+    for title, *cells in rows[start + 2 : end]:
+        for name, cell in zip(names, cells, strict=True):
+            table[name].append((title, cell))
+    return table
+
+
 def test_the_code_to_paste_is_the_best_layout(printed, search, clips):
     code = re.search(r"^HRMelTransformer\(.*\)$", printed, re.MULTILINE)[0]
     pasted = eval(code, {"HRMelTransformer": HRMelTransformer})
@@ -96,14 +111,24 @@ def test_errors_are_those_of_tracks_held_out(printed, search, clips):
         for name, transformer in (("found", found), ("Log-Mel-20", log_mel)):
             decoded = transformer.inverse_transform(transformer.transform(frames))
             errors[name].append(ErrorSpectrum.between(frames, decoded).relative_error())
+    table = table_of(printed, "On tracks held out")
     for name, values in errors.items():
-        line = re.search(rf"^ *{name} {{2,}}(\S+) ± (\S+)", printed, re.MULTILINE)
-        assert float(line[1]) == pytest.approx(np.mean(values), abs=6e-5)
-        assert float(line[2]) == pytest.approx(np.std(values), abs=6e-5)
-    difference = np.subtract(*errors.values()).mean()
-    line = re.search(r"found - Log-Mel-20 {2,}(\S+) \((\S+) to (\S+)\)", printed)
-    assert float(line[1]) == pytest.approx(difference, abs=6e-5)
-    assert float(line[2]) < float(line[1]) < float(line[3])
+        mean, deviation = dict(table[name])["overall"].split(" ± ")
+        assert float(mean) == pytest.approx(np.mean(values), abs=6e-5)
+        assert float(deviation) == pytest.approx(np.std(values), abs=6e-5)
+    differences = np.subtract(*errors.values())
+    rows = table_of(printed, "Differences")["found - Log-Mel-20"]
+    (_, mean), (_, ends) = rows[:2]
+    low, high = map(float, ends.split(" to "))
+    assert float(mean) == pytest.approx(differences.mean(), abs=6e-5)
+    expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert (low, high) == pytest.approx(tuple(expected), abs=6e-5)
+
+
+def test_tables_fit_eighty_columns(printed):
+    tables = printed.split("\nHRMelTransformer(")[0]
+    assert "Differences" in tables
+    assert max(map(len, tables.splitlines())) <= 80
 
 
 def test_json_holds_what_is_printed(printed, document, search, clips):
@@ -129,19 +154,25 @@ def test_json_holds_what_is_printed(printed, document, search, clips):
     for k, fold in enumerate(document["folds"]):
         fit(search, [clip for j, clip in enumerate(clips[:4]) if j % 2 != k])
         assert tuple(fold["n_mels"]) == search.n_mels_
+    titles = ["overall", "low <1.5 kHz", "mid 1.5-6 kHz", "high >=6 kHz", "balanced"]
+    table = table_of(printed, "On tracks held out")
+    assert list(table) == list(document["held_out"]["summary"])
     for name, by_range in document["held_out"]["summary"].items():
-        line = re.search(rf"^ *{name} {{2,}}(.*)$", printed, re.MULTILINE)[1]
         cells = [f"{x['mean']:.4f} ± {x['std']:.4f}" for x in by_range.values()]
-        assert re.split(" {2,}", line.strip()) == cells
+        assert table[name] == list(zip(titles, cells, strict=True))
         errors = [track["errors"][name]["low"] for track in document["tracks"]]
         assert by_range["low"]["mean"] == pytest.approx(np.mean(errors))
+    table = table_of(printed, "Differences")
+    assert len(table) == len(document["held_out"]["paired_differences"])
     for name, by_range in document["held_out"]["paired_differences"].items():
-        line = re.search(rf"^ *found - {name} {{2,}}(.*)$", printed, re.MULTILINE)[1]
-        cells = [
-            f"{d['mean']:+.4f} ({d['low']:+.4f} to {d['high']:+.4f})"
-            for d in by_range.values()
+        assert table[f"found - {name}"] == [
+            row
+            for title, d in zip(titles, by_range.values(), strict=True)
+            for row in (
+                (title, f"{d['mean']:+.4f}"),
+                ("95% interval", f"{d['low']:+.4f} to {d['high']:+.4f}"),
+            )
         ]
-        assert re.split(" {2,}", line.strip()) == cells
     assert [track["fold"] for track in document["tracks"]] == [0, 1, 0, 1]
     assert [skip["name"].endswith("4.wav") for skip in document["skipped"]] == [True]
     settings = document["settings"]

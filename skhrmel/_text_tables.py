@@ -1,0 +1,28 @@
+"""Tables of figures as commands print them."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+#: What the errors are of, with the frequencies.
+RANGE_TITLES = {
+    "overall": "overall",
+    "low": "low <1.5 kHz",
+    "mid": "mid 1.5-6 kHz",
+    "high": "high >=6 kHz",
+}
+
+
+def make_table(title: str, columns: Sequence[str]) -> Table:
+    """Make a table of names, which stand on the left, and figures."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column(columns[0], no_wrap=True)
+    for column in columns[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def mean_std(mean: float, std: float | None = None) -> str:
+    """Write a mean with its standard deviation, if there is one."""
+    return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"
