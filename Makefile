@@ -19,7 +19,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/pre-commit run --all-files
 
 # Opens as docs/_build/html/index.html.
+# Pages left of names that are gone would be warnings, which are errors.
 docs: $(VENV)/.installed-docs
+	rm -rf docs/api/generated
 	$(BIN)/python -m sphinx -q -W --keep-going -n -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 

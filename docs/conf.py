@@ -58,8 +58,15 @@ plot_working_directory = str(Path(__file__).parent)
 plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_include_source = False
-plot_formats = [("png", 110)]
-plot_rcparams = {"figure.figsize": (8, 4), "savefig.bbox": "tight"}
+# A page is 8 inches wide at most, as it were: what is wider is shown smaller, and its
+# text as well. Twice as many dots as most screens have, for those that have more.
+plot_formats = [("png", 180)]
+plot_rcparams = {
+    "figure.figsize": (8, 4),
+    "font.size": 11,
+    "legend.fontsize": 11,
+    "savefig.bbox": "tight",
+}
 plot_apply_rcparams = True
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

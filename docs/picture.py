@@ -49,8 +49,8 @@ def draw(document: dict) -> plt.Figure:
     figure : matplotlib Figure
         The picture.
     """
-    figure = plt.figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(7, 4))
+    figure = plt.figure(figsize=(8.6, 4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(4.8, 3.8))
     axes = left.subplots(2, sharex=True)
     for ax, (name, layout) in zip(axes, LAYOUTS.items(), strict=True):
         _draw_filters(ax, name, layout)

@@ -88,8 +88,8 @@ def add_parser(subparsers: Any) -> None:
         "--analysis-bands",
         choices=("paper", "bark"),
         default="paper",
-        help="ranges that are balanced: the paper's three, or the critical bands of "
-        "hearing (default: paper)",
+        help="ranges that are balanced: the paper's three, or the 24 critical bands of "
+        "hearing and what lies above them (default: paper)",
     )
     parser.add_argument(
         "--no-worse-than",

@@ -26,8 +26,8 @@ def encode(samples: NDArray, sr: int, codec: Codec) -> bytes:
     sr : int
         Sampling rate in Hz.
     codec : {"flac", "opus"}
-        ``"flac"`` keeps 16 bits of every sample; ``"opus"`` takes about a sixth of the
-        bytes, at 48 kHz, and loses a little itself.
+        ``"flac"`` keeps 16 bits of every sample; ``"opus"`` takes about a sixth of
+        these bytes, at 48 kHz, and loses a little itself.
 
     Returns
     -------

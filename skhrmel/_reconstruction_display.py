@@ -296,5 +296,6 @@ class ReconstructionDisplay:
         axis.set_ylabel("Relative error (1: as silence)")
         # A bin in which little sounds may have a thousand times its power.
         axis.set_yscale("log")
-        axis.legend(loc="lower right")
+        # Errors are lowest in the bass, nearly always.
+        axis.legend(loc="upper left")
         set_frequency_axis(axis, "x", frequency_scale, 0.0, self.sr / 2)

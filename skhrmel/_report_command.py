@@ -41,7 +41,7 @@ examples:
   skhrmel report song.flac --excerpt song.flac@75 --seconds 8
   skhrmel report song.flac --allocation 90/5/1    with a layout that sounds broken
   skhrmel report ~/music --allocation 48/28/20 --mel-scale htk --excerpts 5
-  skhrmel report ~/music --audio opus             sound in a sixth of the bytes
+  skhrmel report ~/music --audio opus             a smaller page, pictures as before
 
 Needs matplotlib: pip install 'skhrmel[plot]'. With 'skhrmel[perceptual]', ViSQOL's
 opinion of each version is shown, too. Without --excerpt, tracks are chosen over the
@@ -99,8 +99,9 @@ def add_parser(subparsers: Any) -> None:
         "--audio",
         choices=tuple(MEDIA_TYPES),
         default="flac",
-        help="flac keeps 16 bits, and browsers since about 2017 play it; opus takes a "
-        "sixth of the bytes, and Safari before 18.4 cannot play it (default: flac)",
+        help="flac keeps 16 bits, and browsers since about 2017 play it; opus stores "
+        "the sound, but not the pictures, in about a sixth of the bytes, and Safari "
+        "before 18.4 cannot play it (default: flac)",
     )
     options.add_representation_options(parser)
     options.add_jobs_option(parser)

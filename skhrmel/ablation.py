@@ -15,14 +15,18 @@ from skhrmel.metrics import PAPER_BANDS, ErrorSpectrum
 from skhrmel.rate_distortion import RatePoint, measure_rates
 from skhrmel.spectrum import power_blocks
 
-#: Sampling rate in Hz, and frame and hop in samples, of the command's figures.
-SR, N_FFT, HOP_LENGTH = 44100, 2048, 441
-#: Peak below which a track has no relative error: -300 dB, of which float32 power still
-#: holds all digits.
+#: Sampling rate of the command's figures, Hz.
+SR = 44100
+#: Length of a frame in the command's figures, samples.
+N_FFT = 2048
+#: Distance of neighbouring frames in the command's figures, samples.
+HOP_LENGTH = 441
+#: Peak below which a track has no relative error, where full scale is 1: -300 dB, of
+#: which float32 power still holds all digits.
 SILENCE = 1e-15
 # Neighbouring frames lose the same, and every rate decodes them again.
 _RATE_STEP = 8
-#: Overall error, then that of the paper's frequency ranges.
+#: Names of the errors of a track: overall, then those of the paper's frequency ranges.
 ERROR_NAMES = ("overall", *PAPER_BANDS)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 Clip = str | os.PathLike[str] | BinaryIO | ArrayLike
 Channels = Literal["mono", "each", "mid_side"]
 
-#: Qualities of resampling, as librosa and soxr name them.
+#: Qualities of resampling, best first, as librosa and soxr name them.
 RESAMPLERS = ("soxr_vhq", "soxr_hq", "soxr_mq", "soxr_lq", "soxr_qq")
 
 # Samples of each channel that are decoded, mixed and resampled at a time; and those of

@@ -13,6 +13,7 @@ from typing import NoReturn
 import skhrmel
 from skhrmel._terminal import printable
 
+#: Exit status after Ctrl-C, as shells give it.
 EXIT_INTERRUPTED = 130
 
 _EPILOG = """\

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# What a folder search takes for audio. Formats that libsndfile cannot read are in the
-# list on purpose: a file that is left out must be reported, not passed over.
+#: Suffixes, in lower case, of what a folder search takes for audio. Formats that
+#: libsndfile cannot read are among them on purpose: a file that is left out must be
+#: reported, not passed over.
 AUDIO_SUFFIXES = frozenset(
     {".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".caf", ".flac"}
     | {".m4a", ".mka", ".mp1", ".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".rf64"}

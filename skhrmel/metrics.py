@@ -33,7 +33,8 @@ _BARK_EDGES = (
     *(0, 100, 200, 300, 400, 510, 630, 770, 920, 1080, 1270, 1480, 1720, 2000, 2320),
     *(2700, 3150, 3700, 4400, 5300, 6400, 7700, 9500, 12000, 15500, np.inf),
 )
-#: Zwicker's 24 critical bands of hearing, Hz, and all above them as a 25th.
+#: Zwicker's 24 critical bands of hearing in Hz, ``"bark01"`` to ``"bark24"``, and
+#: what lies above them, ``"bark25"``: 25 ranges.
 BARK_BANDS: Mapping[str, tuple[float, float]] = {
     f"bark{number:02d}": (float(low), float(high))
     for number, (low, high) in enumerate(pairwise(_BARK_EDGES), start=1)

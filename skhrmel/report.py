@@ -20,7 +20,7 @@ from skhrmel.metrics import (
 )
 from skhrmel.spectrum import power_blocks, power_frames
 
-#: Iterations of Griffin-Lim.
+#: Number of iterations of Griffin-Lim.
 N_ITER = 64
 # Decoders learn of every eighth frame of at most so many other tracks.
 _LEARN_STEP, _LEARN_TRACKS = 8, 24

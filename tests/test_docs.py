@@ -1,5 +1,6 @@
 """The documentation, built with warnings as errors, and what came of it."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ from sphinx.util.inventory import InventoryFile
 
 import skhrmel
 from skhrmel.cli import build_parser
+from skhrmel.compression import COMPRESSIONS
+from skhrmel.folders import AUDIO_SUFFIXES
+from skhrmel.metrics import BARK_BANDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,12 +41,17 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def documented(built):
+def inventory(built):
+    """Places of what can be linked to, by kind and name."""
+    return InventoryFile.loads((built / "objects.inv").read_bytes(), uri="").data
+
+
+@pytest.fixture(scope="module")
+def documented(inventory):
     """Names of Python objects that have a place in the pages."""
-    inventory = InventoryFile.loads((built / "objects.inv").read_bytes(), uri="")
     return {
         name
-        for kind, items in inventory.data.items()
+        for kind, items in inventory.items()
         if kind.startswith("py:")
         for name in items
     }
@@ -117,6 +126,33 @@ def test_everything_public_is_in_the_reference(module_name, documented):
         and f"skhrmel.{name}" not in documented
     }
     assert missing == set()
+
+
+def test_constants_are_described_on_the_page_of_their_module(inventory):
+    """They have no pages of their own, nor the docstring of their type."""
+    constants = inventory["py:data"]
+    assert {"skhrmel.ablation.N_FFT", "skhrmel.metrics.PAPER_BANDS"} <= set(constants)
+    for name, item in constants.items():
+        module_name, _, constant = name.rpartition(".")
+        assert item.uri.partition("#")[0] == f"api/{module_name}.html", name
+        assert constant in public_names(module_name), f"{name} has no comment with #:"
+
+
+def test_values_too_long_for_a_signature_are_in_the_reference(built):
+    """Those that the sources of the pages repeat."""
+    text = {
+        name: (built / "api" / f"skhrmel.{name}.html").read_text("utf-8")
+        for name in ("compression", "folders", "metrics")
+    }
+    for name in COMPRESSIONS:
+        assert f">{name}<" in text["compression"]
+    for suffix in AUDIO_SUFFIXES:
+        assert f">{suffix}<" in text["folders"]
+    edges = re.search(r"Their edges: ([\s\d,and]+) Hz, and infinity", text["metrics"])
+    assert [*map(float, re.findall(r"\d+", edges[1])), math.inf] == [
+        0.0,
+        *(high for _, high in BARK_BANDS.values()),
+    ]
 
 
 def test_methods_are_in_the_reference(documented):
