@@ -101,7 +101,10 @@ def bench_pass(clips: list[np.ndarray], n_used: int) -> list[np.ndarray]:
 def bench_search(moments: list[np.ndarray], analysis_bands: str) -> float:
     """Time the search after the pass; give layouts a second."""
     search = HRMelTransformerCV(
-        n_bands=range(1, MOST_BANDS + 1), analysis_bands=analysis_bands, n_jobs=N_JOBS
+        n_bands=range(1, MOST_BANDS + 1),
+        min_mels=1,
+        analysis_bands=analysis_bands,
+        n_jobs=N_JOBS,
     )
     for attempt in ("with compilation", f"search, {analysis_bands}"):
         search._prepare(1025)

@@ -66,11 +66,15 @@ def excerpt(y: NDArray) -> NDArray:
     return y[first : first + SECONDS * SR]
 
 
-def find_layouts(moments: list[NDArray], n_bands: list[int]) -> dict[str, object]:
+def find_layouts(
+    moments: list[NDArray], n_bands: list[int], min_mels: int
+) -> dict[str, object]:
     """Find the best layout under each objective, for each number of bands."""
     layouts = dict(FIXED)
     for name, settings in OBJECTIVES.items():
-        search = HRMelTransformerCV(SR, n_bands=n_bands, n_best=1, **settings)
+        search = HRMelTransformerCV(
+            SR, n_bands=n_bands, min_mels=min_mels, n_best=1, **settings
+        )
         search._prepare(moments[0].shape[0])
         for moment in moments:
             search._add(moment)
@@ -162,6 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", help="folder of music")
     parser.add_argument("--bands", default="3/4", help="numbers of bands")
+    parser.add_argument("--min-mels", type=int, default=4, help="fewest bins of a band")
     parser.add_argument("--folds", type=int, default=3, help="parts of the tracks")
     parser.add_argument("-j", "--n-jobs", type=int, default=1)
     args = parser.parse_args()
@@ -181,7 +186,7 @@ def main() -> None:
     for fold in range(args.folds):
         print(f"fold {fold + 1}:")
         inside = [k for k in range(len(tracks)) if k % args.folds != fold]
-        layouts = find_layouts([moments[k] for k in inside], n_bands)
+        layouts = find_layouts([moments[k] for k in inside], n_bands, args.min_mels)
         # Not every number of bands has a layout that keeps to a constraint.
         names = [name for name in layouts if fold == 0 or name in names]
         taught = {

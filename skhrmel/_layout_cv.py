@@ -84,8 +84,9 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         edges of the analysis bands, which must adjoin, then are edges of every layout.
     kept_edges : sequence of float, default=()
         Frequencies in Hz that must be edges.
-    min_mels : int, default=1
-        Fewest bins of a band.
+    min_mels : int, default=4
+        Fewest bins of a band. With fewer, a search gives a whole range away to a bin or
+        two, which pays on its own tracks and may fail on others.
     max_amplification : float, default=100.0
         Largest factor by which decoding may amplify relative errors of the features.
         Narrow filters that share nearly the same FFT bins can be told apart exactly,
@@ -204,7 +205,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         analysis_bands: Any = "paper",
         no_worse_than: BaseMelTransformer | None = None,
         kept_edges: Any = (),
-        min_mels: int = 1,
+        min_mels: int = 4,
         max_amplification: float = 100.0,
         frame_step: int = 1,
         compression: Any = "log1p",

@@ -36,14 +36,14 @@ _EPILOG = """\
 examples:
   skhrmel optimize ~/music -j 2                    three bands, every range balanced
   skhrmel optimize ~/music --bands 2/3/4/5 --total-mels 64
-  skhrmel optimize ~/music --no-worse-than log-mel --bands 4 --min-mels 4
+  skhrmel optimize ~/music --no-worse-than log-mel --bands 4
   skhrmel optimize ~/music --edges 0,500,1500,3000,6000,20000 --mel-scale htk
   skhrmel optimize ~/music --decoder kl --json layouts.json --plot front.svg
 
 The objective "balanced" lets the error of every analysis band count the same. "overall"
 minds the energy alone: it spends nearly all bins on the bass, and music decoded from
 such features sounds broken. "--no-worse-than log-mel" protects the sound and wants four
-bands or more; "--min-mels 4" leaves no range to a bin or two. Exit status: 0 all done,
+bands or more; "--min-mels 1" lets a range be left to a bin or two. Exit status: 0 done,
 1 something was skipped, 2 wrong usage, 130 interrupted.
 """
 
@@ -100,9 +100,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--min-mels",
         type=int,
-        default=1,
+        default=4,
         metavar="N",
-        help="fewest bins of a band (default: 1)",
+        help="fewest bins of a band (default: 4)",
     )
     parser.add_argument(
         "--every",

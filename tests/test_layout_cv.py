@@ -25,7 +25,7 @@ SMALL = {"candidate_edges": EDGES, "total_mels": 24}
 @parametrize_with_checks(
     [
         HRMelTransformerCV(**SMALL),
-        HRMelTransformerCV(total_mels=8),
+        HRMelTransformerCV(total_mels=12),
         HRMelTransformerCV(**SMALL, objective="overall", n_bands=(1, 2), decoder="kl"),
         HRMelTransformerCV(**SMALL, analysis_bands="bark", mel_scale="htk", norm=None),
         HRMelTransformerCV(**SMALL, no_worse_than=LogMelTransformer(n_mels=2)),
