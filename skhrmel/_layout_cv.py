@@ -59,7 +59,8 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
     total_mels : int, default=96
         Number of mel bins of all bands together.
     n_bands : int or sequence of int, default=3
-        Number of bands, or several to choose from.
+        Number of bands, or several to choose from. Four lose less than three on music
+        that the search has not seen, and sound better.
     candidate_edges : sequence of float or None, default=None
         Frequencies in Hz where bands may begin and end. The first and the last are the
         edges of the whole. None is 24 of them, evenly spaced on the mel scale from 0 Hz
@@ -77,11 +78,11 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         Ranges ``low <= f < high`` in Hz in which errors are measured: the paper's
         three, the 24 critical bands of hearing and what lies above them, or your own.
         By ViSQOL, layouts balanced over the paper's sound better than over Bark bands,
-        most of which lie in the bass.
+        most of which lie in the bass, see ``benchmarks/choose_objective.py``.
     no_worse_than : HRMelTransformer, LogMelTransformer or None, default=None
         A reference: no analysis band may have a larger error than with its layout,
-        which protects the sound best, see ``benchmarks/choose_objective.py``. The
-        edges of the analysis bands, which must adjoin, then are edges of every layout.
+        which protects the sound whatever the objective. The edges of the analysis
+        bands, which must adjoin, then are edges of every layout.
     kept_edges : sequence of float, default=()
         Frequencies in Hz that must be edges.
     min_mels : int, default=4
