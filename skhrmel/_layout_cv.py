@@ -525,6 +525,8 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if self._choice is None:
             self._choice = self._problem.choose(self._moments)
+            # That of fewer tracks, if it was asked for between them.
+            self._front = None
             self._finish(None)
         return self._choice
 

@@ -98,6 +98,17 @@ def test_the_front_has_no_layout_that_another_beats(search):
     assert best == pytest.approx(-search.best_score_, rel=0.05)
 
 
+def test_a_track_that_is_added_renews_the_front(frames, groups):
+    early = HRMelTransformerCV(**SMALL, n_bands=2).partial_fit(frames[groups == 0])
+    of_one_track = early.pareto_front_
+    early.partial_fit(frames[groups == 1])
+    late = HRMelTransformerCV(**SMALL, n_bands=2)
+    for track in range(2):
+        late.partial_fit(frames[groups == track])
+    assert early.pareto_front_ == late.pareto_front_
+    assert early.pareto_front_ != of_one_track
+
+
 def test_no_band_is_worse_than_the_reference(frames, groups):
     reference = LogMelTransformer(n_mels=24)
     search = HRMelTransformerCV(
