@@ -129,7 +129,14 @@ def find_bands(analysis_bands: Any) -> Bands:
         return {"paper": PAPER_BANDS, "bark": BARK_BANDS}[analysis_bands]
     if not analysis_bands:
         raise ValueError("analysis_bands must name at least one range, got none.")
-    for name, (low, high) in analysis_bands.items():
+    for name, band in analysis_bands.items():
+        try:
+            low, high = band
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"analysis_bands: {name!r} must be a lower and a higher frequency in "
+                f"Hz, got {band!r}."
+            ) from None
         if not low < high:
             raise ValueError(
                 f"analysis_bands: {name!r} must go from a lower to a higher frequency, "

@@ -23,7 +23,7 @@ def _find_better(errors, known, n_known, slack, first):
 
 
 @compiled
-def unbeaten(errors, to_go, known, slack):
+def unbeaten(errors, to_go, known, slack, most):
     """Tell which rows no other beats, and nothing known once what is to go is added.
 
     Parameters
@@ -36,6 +36,8 @@ def unbeaten(errors, to_go, known, slack):
         Errors of whole layouts.
     slack : float
         1, or the larger factor by which what beats another may be worse.
+    most : int
+        Number of rows left beyond which the others are not looked at.
 
     Returns
     -------
@@ -65,6 +67,8 @@ def unbeaten(errors, to_go, known, slack):
         best[n_kept] = errors[row]
         kept[n_kept] = row
         n_kept += 1
+        if n_kept > most:
+            break
     return kept[:n_kept]
 
 
@@ -112,7 +116,8 @@ def extend_covers(errors, offsets, sums, to_go, known, slack, most):
     slack : float
         1, or the larger factor by which what beats another may be worse.
     most : int
-        Number of covers beyond which it is given up.
+        Number of covers beyond which it is given up, or a tenth of it for one edge and
+        number of bins.
 
     Returns
     -------
@@ -135,14 +140,14 @@ def extend_covers(errors, offsets, sums, to_go, known, slack, most):
             if to_go[j, n, 0] == np.inf:
                 continue
             found, origins = _gather_covers(errors, offsets, sums, j, n)
-            kept = unbeaten(found, to_go[j, n], known, slack)
+            kept = unbeaten(found, to_go[j, n], known, slack, most // 10)
             while n_covers + len(kept) > len(all_sums):
                 all_sums = np.concatenate((all_sums, np.empty_like(all_sums)))
                 all_origins = np.concatenate((all_origins, np.empty_like(all_origins)))
             all_sums[n_covers : n_covers + len(kept)] = found[kept]
             all_origins[n_covers : n_covers + len(kept)] = origins[kept]
             n_covers += len(kept)
-            if n_covers > most:
+            if n_covers > most or len(kept) > most // 10:
                 return longer, all_sums[:n_covers], all_origins[:n_covers], False
         longer[j, last] = n_covers
     return longer, all_sums[:n_covers], all_origins[:n_covers], True

@@ -113,7 +113,7 @@ class LayoutProblem:
             self.criteria.importance,
             max(self.n_bands),
             n_best=self.n_best,
-            limits=self._limits(means, moments.weights),
+            limits=self._limits(means, moments.weights, bands.outside),
         )
         rows = [
             Row(k, rank, found)
@@ -125,11 +125,32 @@ class LayoutProblem:
         best = min(range(len(rows)), key=lambda row: rows[row].found.cost)
         return Choice(bands, rows, best, -rows[best].found.cost)
 
-    def _limits(self, means: NDArray, weights: NDArray) -> list[Limit]:
+    def check(self) -> None:
+        """Refuse what no layout can satisfy, whatever the tracks.
+
+        Raises
+        ------
+        ValueError
+            If there are too few bins, edges or bands for any number of bands.
+        """
+        if not any(
+            k * self.min_mels <= self.total_mels
+            and len(self.kept) < k < len(self.edges)
+            for k in self.n_bands
+        ):
+            raise ValueError(self._why_none())
+
+    def _limits(
+        self, means: NDArray, weights: NDArray, outside: NDArray
+    ) -> list[Limit]:
         if self.reference is None:
             return []
         errors = layout_errors(means, weights, self.reference)
         first, last = self.edges[0], self.edges[-1]
+        for q, (low, high) in enumerate(self.criteria.bands.values()):
+            # No layout represents anything of a range beyond the edges.
+            if (low >= last or high <= first) and errors[q] < outside[q]:
+                raise ValueError(self._why_none())
         return [
             Limit(max(low, first), min(high, last), q, float(errors[q]))
             for q, (low, high) in sorted(
@@ -148,7 +169,8 @@ class LayoutProblem:
             text += f" that keeps the edges {', '.join(f'{e:g}' for e in self.kept)} Hz"
         if self.reference is not None:
             text += " and is no worse than no_worse_than in any analysis band"
-            text += "; allow more bands or bins"
+        text += f" and has no max_amplification beyond {self.max_amplification:g}"
+        text += "; allow more bands or bins"
         return f"{text}."
 
 

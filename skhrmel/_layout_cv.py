@@ -141,11 +141,12 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
     pareto_front_ : list of dict
         All layouts that no other of an allowed number of bands beats, by being nowhere
         worse and somewhere better in the analysis bands, with keys ``"band_edges"``,
-        ``"n_mels"`` and ``"errors"``, by ascending error in the first band; of equally
-        good ones, one. `no_worse_than` has no effect on them. Found when it is first
-        asked for: seconds for four bands, minutes for twelve. ValueError if there are
-        too many: beyond a handful of analysis bands, as with ``"bark"``, nearly all
-        layouts are better somewhere.
+        ``"n_mels"`` and ``"errors"`` (as ``"error_NAME"`` above), by ascending error in
+        the first band; of equally good ones, one. Squared errors count in steps of
+        1e-9: less is rounding. `no_worse_than` fixes edges of these layouts too, but
+        limits no errors. Found when it is first asked for: seconds for four bands,
+        minutes for twelve. ValueError if there are too many: beyond a handful of
+        analysis bands, as with ``"bark"``, nearly all layouts are better somewhere.
     n_features_in_ : int
         Number of frequencies seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -298,10 +299,10 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
     ) -> Self:
         """Add tracks; the layout is searched for when it is first needed.
 
-        Takes a few MB however many tracks come, for only their mean second moments are
-        kept. There is no such method where frames are needed again once layouts are
-        known: with `cv` and with ``decoder="kl"``. Parameters set after the first call
-        have no effect on what is minimised.
+        Takes 8 MB a criterion however many tracks come, for only their mean second
+        moments are kept. There is no such method where frames are needed again once
+        layouts are known: with `cv` and with ``decoder="kl"``. Parameters set after the
+        first call have no effect on what is minimised.
 
         Parameters
         ----------
@@ -328,7 +329,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             self._begin()
         self._choice = None
         self._add_all(
-            second_moment([track], self.frame_step, self._problem.count_used())
+            second_moment([track], self._frame_step, self._problem.count_used())
             for track in _split_tracks(frames, groups)
         )
         return self
@@ -489,6 +490,8 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
             n_best=self.n_best,
             n_jobs=self.n_jobs,
         )
+        self._problem.check()
+        self._frame_step = self.frame_step
         self._moments = MeanMoments(criteria.weights)
         self._front = None
         return self._problem
@@ -544,13 +547,14 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         return {"n_mels": found.n_mels, "band_edges": found.band_edges}
 
     def _transformer_of(self, found: Found, frames: NDArray) -> HRMelTransformer:
+        problem = self._problem
         transformer = HRMelTransformer(
-            self.sr,
+            problem.sr,
             **self._parameters_of(found),
             compression=self.compression,
             gain=self.gain,
-            mel_scale=self.mel_scale,
-            norm=self.norm,
+            mel_scale=problem.mel_scale,
+            norm=problem.norm,
             decoder=self.decoder,
         )
         return transformer.set_output(transform="default").fit(frames)

@@ -137,14 +137,15 @@ def add_parser(subparsers: Any) -> None:
         "--json",
         type=Path,
         metavar="FILE",
-        help="write all figures and layouts, with --plot also those drawn",
+        help="write all figures and layouts, with --plot also the Pareto front",
     )
     parser.add_argument(
         "--plot",
         type=Path,
         metavar="FILE",
-        help="draw all layouts that no other beats in every range, as .png, .svg or "
-        ".pdf; takes seconds for 4 bands, minutes for 12; needs matplotlib",
+        help="draw the Pareto front, all layouts that no other beats in every range, "
+        "as .png, .svg or .pdf; takes seconds for 4 bands, minutes for 12; needs "
+        "matplotlib, and the paper's ranges",
     )
     parser.add_argument(
         "-j",
@@ -182,7 +183,9 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
     n_folds = min(args.folds, len(tracks)) if len(tracks) > 1 else 0
     folds = [_make_search(args)._prepare(N_FFT // 2 + 1) for _ in range(n_folds)]
 
-    results, heard = read_tracks(tracks, search, folds, args.every, n_jobs)
+    # A picture also has layouts that reach beyond the edges of the search.
+    n_used = search._problem.count_used() if args.plot is None else None
+    results, heard = read_tracks(tracks, search, folds, args.every, n_used, n_jobs)
     console = make_console()
     if not heard:
         print_remarks(console, results, found)
@@ -205,16 +208,15 @@ def run(args: argparse.Namespace, *, fail: Any) -> int:
         decoder=args.decoder,
         no_worse_than=args.no_worse_than,
     )
-    with Console(stderr=True).status("finding layouts that no other beats"):
-        document = files.make_document(
-            search,
-            folds,
-            results,
-            held_out,
-            settings,
-            found.problems,
-            with_front=args.plot is not None,
-        )
+    document = files.make_document(
+        search,
+        folds,
+        results,
+        held_out,
+        settings,
+        found.problems,
+        _find_front(args.plot, search),
+    )
     written = _write_files(args, search, document)
     print_remarks(console, results, found)
     complete = len(heard) == len(tracks) and not found.problems
@@ -238,14 +240,29 @@ def _measure(
     return held_out
 
 
+def _find_front(
+    picture: Path | None, search: HRMelTransformerCV
+) -> list[dict[str, Any]] | None:
+    """Find the layouts to draw, if there is a picture and they are not too many."""
+    if picture is None:
+        return None
+    with Console(stderr=True).status("finding layouts that no other beats"):
+        try:
+            return search.pareto_front_
+        except ValueError as error:
+            print(f"{picture}: could not be drawn: {error}", file=sys.stderr)
+            return None
+
+
 def _write_files(
     args: argparse.Namespace, search: HRMelTransformerCV, document: Mapping[str, Any]
 ) -> bool:
     """Write the files asked for; say whether all could be."""
-    written = True
+    drawable = document["pareto_front"] is not None
+    written = drawable or args.plot is None
     for path, write in (
         (args.json, partial(files.write_json, document=document)),
-        (args.plot, partial(files.write_plot, search=search)),
+        (args.plot if drawable else None, partial(files.write_plot, search=search)),
     ):
         try:
             if path is not None:

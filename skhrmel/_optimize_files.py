@@ -64,21 +64,19 @@ def make_document(
     held_out: Sequence[TrackResult],
     settings: Mapping[str, Any],
     unsearched: Mapping[str, str],
-    *,
-    with_front: bool,
+    front: Sequence[Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     """Put layouts, figures, settings and versions into what JSON can hold.
 
     `results` are of all tracks, `held_out` those measured: the track of number ``k`` by
-    the layout of fold ``k % len(folds)``. `with_front` is for the Pareto front, which
-    takes a while to find.
+    the layout of fold ``k % len(folds)``. `front` is the Pareto front, if it was found.
     """
     return {
         "versions": describe_run(),
         "settings": dict(settings),
         "chosen": {**_layout(search), "code": code(search, settings["decoder"])},
         "layouts": _layouts(search),
-        "pareto_front": search.pareto_front_ if with_front else None,
+        "pareto_front": front,
         "folds": [_layout(fold) for fold in folds] if held_out else [],
         "held_out": _held_out(held_out),
         "tracks": [

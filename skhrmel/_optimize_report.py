@@ -44,7 +44,8 @@ def print_layouts(console: Console, search: HRMelTransformerCV, n_tracks: int) -
         )
     console.print(table)
     console.print(
-        "Before clipping, on the tracks they were found on: roots of mean squared\n"
+        "Before negative power is clipped, on the tracks they were found on. The\n"
+        "objective is what was minimised; the others are roots of mean squared\n"
         "relative errors. Of each number of bands the best come first.\n",
         soft_wrap=True,
     )

@@ -31,6 +31,7 @@ def read_tracks(
     search: HRMelTransformerCV,
     folds: Sequence[HRMelTransformerCV],
     frame_step: int,
+    n_used: int | None,
     n_jobs: int,
 ) -> tuple[list[TrackResult], list[Track]]:
     """Add each track to the search and to all folds but its own.
@@ -46,6 +47,8 @@ def read_tracks(
         fold ``k % len(folds)``, and is added to the others.
     frame_step : int
         The search looks at every so manyth frame.
+    n_used : int or None
+        Products of the lowest so many frequencies are needed; None is all of them.
     n_jobs : int
         Tracks worked on at the same time.
 
@@ -58,7 +61,7 @@ def read_tracks(
     """
     results: list[TrackResult] = []
     heard: list[Track] = []
-    jobs = [(track, frame_step, search._problem.count_used()) for track in tracks]
+    jobs = [(track, frame_step, n_used) for track in tracks]
     moments = _in_parallel(_measure_moment, jobs, n_jobs)
     moments = _with_progress(moments, len(tracks), "reading")
     for track, (result, moment) in zip(tracks, moments, strict=True):
@@ -146,7 +149,7 @@ def _teach(
 
 
 def _measure_moment(
-    track: Track, frame_step: int, n_used: int
+    track: Track, frame_step: int, n_used: int | None
 ) -> tuple[TrackResult, NDArray | None]:
     """Give the second moment of a track, or the reason why there is none."""
     try:

@@ -12,8 +12,11 @@ from skhrmel._layout_search import Found, Path, describe
 # Factors by which what beats another may be worse, in turn. Few layouts are left at
 # first, soon found, and layouts known from earlier make short work of the last turn.
 _SLACKS = 1.1, 1.02, 1.0
+# Squared errors are rounded to whole steps, a power of two near 1e-9.
+_STEP = 2.0**-30
 # Covers of one number of bands. Twelve bands on 24 edges need 200,000 under three
-# criteria; under dozens, two bands need more, since hardly any layout beats another.
+# criteria; under dozens, two bands need more, since hardly any layout beats another. A
+# tenth may be of one edge and number of bins.
 _MOST_COVERS = 500_000
 
 
@@ -47,8 +50,11 @@ def pareto_front(
     ValueError
         If there are too many.
     """
+    # Whole steps add up exactly, so that no layout wins by the rounding of a sum.
     counting = BandErrors(
-        bands.edges, bands.errors[:n_criteria], bands.outside[:n_criteria]
+        bands.edges,
+        np.round(bands.errors[:n_criteria] / _STEP) * _STEP,
+        np.round(bands.outside[:n_criteria] / _STEP) * _STEP,
     )
     even = np.full(n_criteria, 1 / n_criteria)
     front: list[Found] = []
@@ -66,7 +72,7 @@ def _unbeaten(layouts: Sequence[Found]) -> list[Found]:
     if not layouts:
         return []
     errors = np.array([x.errors for x in layouts])
-    kept = unbeaten(errors, np.zeros(errors.shape[1]), errors[:0], 1.0)
+    kept = unbeaten(errors, np.zeros(errors.shape[1]), errors[:0], 1.0, len(errors))
     return sorted((layouts[k] for k in kept), key=lambda x: tuple(x.errors))
 
 
@@ -91,8 +97,8 @@ def _unbeaten_paths(
         if not complete:
             raise ValueError(
                 f"pareto_front_ has too many layouts with {len(known.T)} analysis "
-                f"bands and {n_bands} bands: beyond a handful of analysis_bands, "
-                "nearly every layout is the best at something."
+                f"bands, {n_bands} bands and {n_edges} candidate edges: allow fewer. "
+                "Beyond a handful of analysis_bands, nearly all are on it."
             )
         levels.append(origins)
     return [_trace(levels, cover, n_edges - 1) for cover in range(len(sums))]

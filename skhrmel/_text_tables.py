@@ -15,7 +15,20 @@ RANGE_TITLES = {
 
 
 def make_table(title: str, columns: Sequence[str]) -> Table:
-    """Make a table of names, which stand on the left, and figures."""
+    """Make a table of names, which stand on the left, and figures.
+
+    Parameters
+    ----------
+    title : str
+        What it shows.
+    columns : sequence of str
+        Titles of the columns, that of the names first.
+
+    Returns
+    -------
+    table : rich Table
+        The table, without rows.
+    """
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column(columns[0], no_wrap=True)
     for column in columns[1:]:
@@ -24,5 +37,18 @@ def make_table(title: str, columns: Sequence[str]) -> Table:
 
 
 def mean_std(mean: float, std: float | None = None) -> str:
-    """Write a mean with its standard deviation, if there is one."""
+    """Write a mean with its standard deviation, if there is one.
+
+    Parameters
+    ----------
+    mean : float
+        The mean.
+    std : float or None, default=None
+        The standard deviation.
+
+    Returns
+    -------
+    text : str
+        Both, with four decimals.
+    """
     return f"{mean:.4f}" if std is None else f"{mean:.4f} ± {std:.4f}"

@@ -232,3 +232,53 @@ def test_from_clips_with_what_needs_frames_again(clips, frames, groups):
     assert front_end.transformer_.best_score_ == pytest.approx(expected.best_score_)
     with pytest.raises(ValueError, match="X holds no clip"):
         AudioFrontEnd(search).fit([])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"total_mels": 3, "n_bands": 1}, "at least min_mels=4 bins"),
+        ({"total_mels": 11}, "n_bands=3 bands of at least min_mels=4"),
+        ({"n_bands": 8, "min_mels": 1}, "between 8 candidate edges"),
+        (
+            {"analysis_bands": "bark", "no_worse_than": LogMelTransformer()},
+            "that keeps the edges 100, 200",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_read(parameters, message):
+    search = HRMelTransformerCV(**SMALL | parameters)
+    with pytest.raises(ValueError, match=message):
+        search._prepare(1025)
+
+
+def test_a_reference_counts_beyond_the_edges_too(frames, groups):
+    search = HRMelTransformerCV(
+        **SMALL | {"candidate_edges": (0, 500, 1500, 3000, 6000)},
+        n_bands=4,
+        analysis_bands={"in": (0, 6000), "beyond": (6000, 22050)},
+        no_worse_than=LogMelTransformer(n_mels=96, fmax=20000),
+    )
+    # Nothing of "beyond" can be represented, of which the reference has some.
+    with pytest.raises(ValueError, match="no worse than no_worse_than"):
+        search.fit(frames, groups=groups)
+    search.set_params(no_worse_than=LogMelTransformer(n_mels=1, fmax=6000))
+    assert search.fit(frames, groups=groups).band_edges_[-1] == 6000
+
+
+def test_later_parameters_change_nothing_of_a_search(frames, groups):
+    search = HRMelTransformerCV(**SMALL)
+    expected = HRMelTransformerCV(**SMALL).fit(frames, groups=groups)
+    search.partial_fit(frames[groups == 0])
+    search.set_params(frame_step=4, mel_scale="htk")
+    for track in range(1, 6):
+        search.partial_fit(frames[groups == track])
+    assert search.best_score_ == pytest.approx(expected.best_score_, rel=1e-12)
+    assert search.transformer_.mel_scale == "slaney"
+
+
+@pytest.mark.parametrize("band", [5, (0, 1, 2), "ab1"])
+def test_an_analysis_band_is_two_frequencies(frames, band):
+    search = HRMelTransformerCV(**SMALL, analysis_bands={"odd": band})
+    with pytest.raises(ValueError, match="analysis_bands: 'odd' must be a lower and"):
+        search.fit(frames)

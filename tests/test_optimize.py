@@ -17,8 +17,8 @@ from skhrmel import (
     LogMelTransformer,
     _extract_command,
 )
-from skhrmel.cli import build_parser
-from skhrmel.metrics import ErrorSpectrum
+from skhrmel.cli import build_parser, main
+from skhrmel.metrics import ErrorSpectrum, band_relative_errors
 from skhrmel.spectrum import power_frames
 
 EDGES = "0,800,1500,6000,20000"
@@ -280,3 +280,34 @@ def test_wrong_usage(arguments, message):
     process = run(*arguments)
     assert process.returncode == 2
     assert message in process.stderr
+
+
+def test_usual_layouts_are_drawn_where_they_are(folder, tmp_path, clips, monkeypatch):
+    """The picture has layouts that reach beyond the edges of the search."""
+    from skhrmel import _optimize_plot
+
+    seen = {}
+    find = _optimize_plot._marked
+    monkeypatch.setattr(
+        _optimize_plot, "_marked", lambda search: seen.update(find(search)) or seen
+    )
+    arguments = ["optimize", str(folder / "0.wav"), "--edges", "0,500,2000,8000"]
+    arguments += ["--bands", "2", "--folds", "0", "--plot", str(tmp_path / "a.svg")]
+    assert main(arguments) == 0
+    S = power_frames(clips[0]).astype(np.float64)
+    basis = HRMelTransformer().fit(S).mel_basis_
+    unclipped = S @ (np.linalg.pinv(basis) @ basis).T
+    expected = list(band_relative_errors(S, unclipped).values())
+    # Products of float32 frames.
+    np.testing.assert_allclose(seen["HR-Mel 40/32/24"], expected, rtol=1e-3)
+
+
+def test_too_many_to_draw_cost_only_the_picture(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("skhrmel._pareto._MOST_COVERS", 20)
+    picture, figures = tmp_path / "front.svg", tmp_path / "layouts.json"
+    arguments = ["optimize", str(folder / "0.wav"), *map(str, OPTIONS[:-2])]
+    arguments += ["--folds", "0", "--plot", str(picture), "--json", str(figures)]
+    assert main(arguments) == 1
+    assert "front.svg: could not be drawn: pareto_front_" in capsys.readouterr().err
+    assert not picture.exists()
+    assert json.loads(figures.read_text())["pareto_front"] is None
