@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skhrmel._band_errors import BandErrors, band_errors, layout_errors
 from skhrmel._criteria import Criteria
-from skhrmel._layout_search import Found, Limit, best_layouts
+from skhrmel._layout_search import SLACK, Found, Limit, best_layouts
 from skhrmel._moments import MeanMoments
 from skhrmel.filterbank import BandLayout, MelScale, Norm, fft_frequencies
 from skhrmel.metrics import ErrorSpectrum
@@ -149,7 +149,8 @@ class LayoutProblem:
         first, last = self.edges[0], self.edges[-1]
         for q, (low, high) in enumerate(self.criteria.bands.values()):
             # No layout represents anything of a range beyond the edges.
-            if (low >= last or high <= first) and errors[q] < outside[q]:
+            is_beyond = low >= last or high <= first
+            if is_beyond and errors[q] * (1 + SLACK) < outside[q]:
                 raise ValueError(self._why_none())
         return [
             Limit(max(low, first), min(high, last), q, float(errors[q]))

@@ -272,7 +272,7 @@ class HRMelTransformerCV(TransformerMixin, BaseEstimator):
         tracks = _split_tracks(frames, groups)
         problem = self._begin()
         moments = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(second_moment)([track], self.frame_step, problem.count_used())
+            delayed(second_moment)([track], self._frame_step, problem.count_used())
             for track in tracks
         )
         if self.cv is None:

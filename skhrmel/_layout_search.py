@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from skhrmel._band_errors import BandErrors
 
-# Rounding that a limit forgives: a layout keeps to its own errors.
-_SLACK = 1e-9
+#: Rounding that a limit forgives: a layout keeps to its own errors.
+SLACK = 1e-9
 
 
 class Found(NamedTuple):
@@ -155,7 +155,7 @@ def _limited_range(
     offsets, numbers, origins = _path_kernels.limited_paths(
         np.ascontiguousarray(cost[within, within]),
         np.ascontiguousarray(bands.errors[limit.criterion, within, within]),
-        (limit.error - bands.outside[limit.criterion]) * (1 + _SLACK),
+        (limit.error - bands.outside[limit.criterion]) * (1 + SLACK),
         most_bands,
         total,
         n_best,
